@@ -1,0 +1,1 @@
+"""fastbuild: a drop-in for ``docker build`` in CI."""

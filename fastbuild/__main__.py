@@ -1,0 +1,5 @@
+"""``python -m fastbuild``."""
+
+from fastbuild.cli import main
+
+main()
