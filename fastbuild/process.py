@@ -1,0 +1,177 @@
+"""The one door to other programs: start, stream, stop.
+
+A program is described by a `Command`, an immutable value; engines make commands, this module runs them.
+Children get their own session, so that a Ctrl-C in the terminal reaches fastbuild first, which then stops
+them in three steps: INT, TERM, KILL.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from fastbuild.errors import EngineError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+STOP_GRACE = 0.4
+"""Seconds between INT and TERM, and between TERM and KILL: together under a second."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """A program with its arguments and the environment variables it gets on top of ours.
+
+    `secret_env` is like `env` but never shown. With `merged`, standard output joins standard error.
+    """
+
+    argv: tuple[str, ...]
+    env: tuple[tuple[str, str], ...] = ()
+    secret_env: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    cwd: str | None = None
+    merged: bool = False
+    description: str = field(default="", compare=False)
+
+    def environ(self, base: Mapping[str, str]) -> dict[str, str]:
+        """`base` with this command's additions."""
+        return {**base, **dict(self.env), **dict(self.secret_env)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Completed:
+    """The end of a program; `returncode` is negative when a signal ended it."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def run(command: Command, *, timeout: float | None = None, stdin: str | None = None) -> Completed:
+    """Run to the end and keep the output.
+
+    Raises EngineError when the program can't be started or takes longer than `timeout` seconds.
+    """
+    try:
+        done = subprocess.run(
+            command.argv,
+            env=command.environ(os.environ),
+            cwd=command.cwd,
+            input=stdin,
+            stdin=subprocess.DEVNULL if stdin is None else None,
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            timeout=timeout,
+            check=False,
+        )
+    except OSError as error:
+        raise _not_started(command, error) from error
+    except subprocess.TimeoutExpired as error:
+        raise EngineError(
+            f"{command.argv[0]} gave no answer within {timeout:g} seconds",
+            fix="run it by hand to see where it hangs: " + " ".join(command.argv[:4]),
+        ) from error
+    return Completed(returncode=done.returncode, stdout=done.stdout, stderr=done.stderr)
+
+
+class Running:
+    """A started program whose standard error is read line by line."""
+
+    def __init__(self, command: Command, *, pass_fds: tuple[int, ...] = ()) -> None:
+        try:
+            self._popen = subprocess.Popen(
+                command.argv,
+                env=command.environ(os.environ),
+                cwd=command.cwd,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE if command.merged else None,
+                stderr=subprocess.STDOUT if command.merged else subprocess.PIPE,
+                start_new_session=True,
+                pass_fds=pass_fds,
+            )
+        except OSError as error:
+            raise _not_started(command, error) from error
+        self._stopping = threading.Lock()
+
+    @property
+    def pid(self) -> int:
+        """The child's process id, which is also its process group."""
+        return self._popen.pid
+
+    def lines(self, on_line: Callable[[bytes], None]) -> int:
+        """Call `on_line` for each line of standard error (without its newline); return the exit code."""
+        output = self._popen.stderr or self._popen.stdout
+        assert output is not None
+        with output:
+            for line in output:
+                on_line(line.rstrip(b"\r\n"))
+        return self._popen.wait()
+
+    def stop(self) -> None:
+        """INT, then TERM, then KILL to the whole process group; returns when the child is gone."""
+        with self._stopping:
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
+                if self._popen.poll() is not None:
+                    return
+                _signal_group(self.pid, number)
+                if self._gone_within(STOP_GRACE):
+                    return
+
+    def _gone_within(self, seconds: float) -> bool:
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            if self._popen.poll() is not None:
+                return True
+            time.sleep(0.01)
+        return False
+
+
+def start_detached(
+    command: Command,
+    *,
+    log: Path,
+    pass_fds: tuple[int, ...] = (),
+    base: Mapping[str, str] | None = None,
+) -> int:
+    """Start a program that outlives us, its output appended to `log`; returns its process id.
+
+    `base` is the environment it gets instead of ours: what outlives us should not keep our secrets.
+    """
+    with log.open("ab") as output:
+        try:
+            popen = subprocess.Popen(
+                command.argv,
+                env=command.environ(os.environ if base is None else base),
+                cwd=command.cwd,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+                pass_fds=pass_fds,
+            )
+        except OSError as error:
+            raise _not_started(command, error) from error
+    popen.returncode = 0  # it is meant to outlive us: no ResourceWarning for a child not waited for
+    return popen.pid
+
+
+def _signal_group(pid: int, number: signal.Signals) -> None:
+    try:
+        os.killpg(pid, number)
+    except ProcessLookupError:
+        return
+
+
+def _not_started(command: Command, error: OSError) -> EngineError:
+    return EngineError(
+        f"{command.argv[0]} could not be started: {error.strerror}",
+        cause="it is not installed, not executable, or its arguments are too long",
+        fix="run `fastbuild doctor` to see what was found",
+    )
