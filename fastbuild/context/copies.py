@@ -1,0 +1,185 @@
+"""Reading the build context: which of its states the daemon may safely compare with.
+
+BuildKit refreshes its copy of a local context by comparing size, mtime and mode, under a name that
+buildctl shares between all projects. Two things go wrong with that, both silently: another project's
+bytes are used where path, size, mtime and mode agree, and a change that those three don't show (a
+directory's mode, an xattr, an edit that restores the mtime) is missed.
+
+So every context gets a name of its own, made of the directory, a slot and a generation. The slot is
+locked while a build uses it: concurrent builds of one directory never share a copy. The generation
+changes when the files changed in a way that the comparison can't see; then everything is sent again.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import secrets
+import stat
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fastbuild.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+SLOTS = 64
+"""Most concurrent builds of one directory by one user; the next one waits for slot 0."""
+
+Entry = list[object]
+Index = dict[str, Entry]
+
+
+def scan(root: Path, prunes: Callable[[str], bool] = lambda _: False) -> Index:
+    """Every entry below `root`: relative path → [visible, hidden] state, ignored directories left out.
+
+    `visible` is what BuildKit compares (size, mtime in ns, mode, link target; nothing for a
+    directory), `hidden` what it doesn't (ctime in ns and inode for files; mode and xattrs for
+    directories). `prunes(path)` tells a directory that is surely ignored. Raises UsageError when a
+    directory can't be read.
+    """
+    index: Index = {}
+    pending = [""]
+    while pending:
+        parent = pending.pop()
+        for entry in _entries(root, parent):
+            path = f"{parent}{entry.name}"
+            info = entry.stat(follow_symlinks=False)
+            if stat.S_ISDIR(info.st_mode):
+                if prunes(path):
+                    continue
+                pending.append(path + "/")
+                index[path] = [0, [info.st_mode, _xattrs(entry.path)]]
+            else:
+                link = str(Path(entry.path).readlink()) if stat.S_ISLNK(info.st_mode) else ""
+                index[path] = [
+                    [info.st_size, info.st_mtime_ns, info.st_mode, link],
+                    [info.st_ctime_ns, info.st_ino],
+                ]
+    return index
+
+
+def _entries(root: Path, parent: str) -> Iterator[os.DirEntry[str]]:
+    try:
+        with os.scandir(root / parent) as entries:
+            yield from entries
+    except OSError as error:
+        raise UsageError(
+            f"the build context can't be read: {root / parent}: {error.strerror}",
+            fix="make it readable, or list it in .dockerignore",
+        ) from error
+
+
+def _xattrs(path: str) -> str:
+    try:
+        return repr([(n, os.getxattr(path, n)) for n in sorted(os.listxattr(path))])
+    except OSError:
+        return ""
+
+
+def hides_change(before: Index, now: Index) -> bool:
+    """Whether some entry changed in a way that BuildKit's comparison can't see."""
+    for path, (visible, hidden) in now.items():
+        old = before.get(path)
+        if old is not None and old[0] == visible and old[1] != hidden:
+            return True
+    return False
+
+
+def surely_ignored(dockerignore: str) -> Callable[[str], bool]:
+    """A test for directories that .dockerignore surely leaves out.
+
+    Only literal patterns (`node_modules`, `**/dist`) count, and none if there is a `!` line: a
+    directory read in vain costs milliseconds, one left out wrongly could hide a change.
+    Format: https://docs.docker.com/build/concepts/context/#dockerignore-files
+    """
+    lines = [line.strip() for line in dockerignore.splitlines()]
+    patterns = [line for line in lines if line and not line.startswith("#")]
+    if any(line.startswith("!") for line in patterns):
+        return lambda _: False
+    exact: set[str] = set()
+    anywhere: set[str] = set()
+    for pattern in patterns:
+        deep = pattern.startswith("**/")
+        name = pattern.removeprefix("**/").strip("/").removeprefix("./")
+        if any(c in name for c in "*?[\\") or ".." in name:
+            continue
+        if not deep:
+            exact.add(name)
+        elif "/" not in name:
+            anywhere.add(name)
+    return lambda path: path in exact or path.rpartition("/")[2] in anywhere
+
+
+@dataclass(slots=True)
+class ContextLease:
+    """The right to use one daemon-side copy of a directory, until `release`.
+
+    `name` is the copy's name. `lock` is a file descriptor that the engine's client inherits, so the
+    slot stays taken for as long as that client lives.
+    """
+
+    name: str
+    lock: int
+    _file: Path
+    _generation: str
+    _index: Index
+
+    def sent(self) -> None:
+        """The daemon now has the state that was scanned: remember it."""
+        text = json.dumps({"generation": self._generation, "index": self._index})
+        beside = self._file.with_suffix(".new")
+        beside.write_text(text, encoding="utf-8", errors="surrogateescape")
+        beside.replace(self._file)
+
+    def unknown(self) -> None:
+        """Nobody knows what the daemon has: begin anew next time."""
+        with suppress(OSError):
+            self._file.unlink()
+
+    def release(self) -> None:
+        """Give the slot back."""
+        os.close(self.lock)
+
+
+def lease(home: Path, key: str, index: Index) -> ContextLease:
+    """Take a free slot for the directory that `key` stands for (daemon, machine and path together).
+
+    `home` is where slots of all directories are kept. The copy's name differs from that of any other
+    directory, of any concurrent build, and of the last build if the files hide a change since then.
+    """
+    folder = home / key
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    slot, lock = _free_slot(folder)
+    file = folder / f"{slot}.json"
+    generation, before = _read(file)
+    if hides_change(before, index):
+        generation = ""
+    generation = generation or secrets.token_hex(4)
+    return ContextLease(f"{key}-{slot}-{generation}", lock, file, generation, index)
+
+
+def _free_slot(folder: Path) -> tuple[int, int]:
+    for slot in range(SLOTS):
+        lock = os.open(folder / f"{slot}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(lock)
+        else:
+            return slot, lock
+    lock = os.open(folder / "0.lock", os.O_RDWR | os.O_CLOEXEC)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    return 0, lock
+
+
+def _read(file: Path) -> tuple[str, Index]:
+    try:
+        data = json.loads(file.read_text(encoding="utf-8", errors="surrogateescape"))
+        return str(data["generation"]), data["index"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return "", {}

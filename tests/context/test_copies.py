@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from fastbuild.context import copies
+from fastbuild.errors import UsageError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    root = tmp_path / "pröject dir"
+    (root / "src" / "deep").mkdir(parents=True)
+    (root / "f").write_text("AAA")
+    (root / "src" / "deep" / "g").write_text("x")
+    (root / "link").symlink_to("f")
+    return root
+
+
+def build(project: Path, home: Path, *, delivered: bool = True) -> str:
+    """One build's worth of leasing; returns the copy's name."""
+    lease = copies.lease(home, "key", copies.scan(project))
+    (lease.sent if delivered else lease.unknown)()
+    lease.release()
+    return lease.name
+
+
+def test_an_unchanged_directory_keeps_its_copy(project: Path, tmp_path: Path) -> None:
+    assert build(project, tmp_path / "home") == build(project, tmp_path / "home")
+
+
+def test_an_ordinary_edit_keeps_the_copy(project: Path, tmp_path: Path) -> None:
+    before = build(project, tmp_path / "home")
+    (project / "f").write_text("AAAA")
+    (project / "new").write_text("n")
+    (project / "src" / "deep" / "g").unlink()
+    assert build(project, tmp_path / "home") == before
+
+
+def test_an_edit_that_restores_size_and_mtime_begins_a_new_copy(project: Path, tmp_path: Path) -> None:
+    before = build(project, tmp_path / "home")
+    info = (project / "f").stat()
+    (project / "f").write_text("BBB")
+    os.utime(project / "f", ns=(info.st_atime_ns, info.st_mtime_ns))
+    assert build(project, tmp_path / "home") != before
+
+
+def test_a_directory_s_mode_begins_a_new_copy(project: Path, tmp_path: Path) -> None:
+    before = build(project, tmp_path / "home")
+    (project / "src").chmod(0o700)
+    assert build(project, tmp_path / "home") != before
+
+
+def test_an_xattr_begins_a_new_copy(project: Path, tmp_path: Path) -> None:
+    before = build(project, tmp_path / "home")
+    try:
+        os.setxattr(project / "src", "user.kind", b"code")
+    except OSError:
+        pytest.skip("this file system has no user xattrs")
+    assert build(project, tmp_path / "home") != before
+
+
+def test_after_an_interrupted_transfer_the_copy_is_not_trusted(project: Path, tmp_path: Path) -> None:
+    before = build(project, tmp_path / "home", delivered=False)
+    assert build(project, tmp_path / "home") != before
+
+
+def test_concurrent_builds_of_one_directory_have_different_copies(project: Path, tmp_path: Path) -> None:
+    index = copies.scan(project)
+    first = copies.lease(tmp_path / "home", "key", index)
+    second = copies.lease(tmp_path / "home", "key", index)
+    assert first.name != second.name
+    first.release()
+    third = copies.lease(tmp_path / "home", "key", index)
+    assert third.name.rsplit("-", 1)[0] == first.name.rsplit("-", 1)[0]
+    second.release()
+    third.release()
+
+
+def test_a_broken_index_is_no_index(project: Path, tmp_path: Path) -> None:
+    before = build(project, tmp_path / "home")
+    (tmp_path / "home" / "key" / "0.json").write_text('{"generation": 1')
+    assert build(project, tmp_path / "home") != before
+
+
+@pytest.mark.parametrize(
+    ("dockerignore", "path", "pruned"),
+    [
+        ("node_modules\n", "node_modules", True),
+        ("node_modules\n", "a/node_modules", False),
+        ("**/node_modules\n", "a/node_modules", True),
+        ("/dist/\n", "dist", True),
+        ("# dist\n", "dist", False),
+        ("dist\n!dist/keep\n", "dist", False),
+        ("d*t\n", "dist", False),
+        ("a/../dist\n", "dist", False),
+    ],
+)
+def test_only_surely_ignored_directories_are_skipped(dockerignore: str, path: str, pruned: bool) -> None:
+    assert copies.surely_ignored(dockerignore)(path) is pruned
+
+
+def test_a_skipped_directory_is_not_read(project: Path) -> None:
+    assert "src/deep" not in copies.scan(project, copies.surely_ignored("src\n"))
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
+def test_an_unreadable_directory_is_named(project: Path) -> None:
+    (project / "src").chmod(0)
+    with pytest.raises(UsageError, match="src"):
+        copies.scan(project)
