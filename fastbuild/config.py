@@ -1,0 +1,115 @@
+"""Settings: flags > FASTBUILD_* > fastbuild.toml (or [tool.fastbuild] in pyproject.toml) > defaults."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING
+
+from fastbuild.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What can be set once instead of on every command line; a field's name is its key and its flag.
+
+    `cache`: where to read and write cache. `cache_mode`: readwrite, read (or auto: read for untrusted
+    pull requests). `cache_strict`: a cache problem fails the build. `cache_timeout`: seconds in which a
+    cache transfer must move a mebibyte. `engine`: buildctl, buildx, private or docker.
+    `engine_config`: a buildkitd.toml for the private engine. `engine_idle`: seconds after which it
+    stops. `name`: the first part of cache names, instead of the repository's.
+    """
+
+    cache: tuple[str, ...] = ()
+    cache_mode: str = "auto"
+    cache_strict: bool = False
+    cache_timeout: float = 60.0
+    engine: str = ""
+    engine_config: str = ""
+    engine_idle: float = 900.0
+    name: str = ""
+
+
+CHOICES = {"cache_mode": ("auto", "readwrite", "read")}
+TRUE = ("1", "true", "yes", "on")
+FALSE = ("0", "false", "no", "off", "")
+
+
+def load(folder: Path, environ: Mapping[str, str], flags: Mapping[str, object]) -> Settings:
+    """The settings that hold in `folder`; `flags` with the value None were not given.
+
+    Raises UsageError for a file that doesn't parse, an unknown key or a value of the wrong kind.
+    """
+    values: dict[str, object] = {}
+    for source, given in (("fastbuild.toml", _from_files(folder)), ("environment", _from_environ(environ))):
+        for key, value in given.items():
+            values[key] = _typed(key, value, source)
+    values |= {key: _typed(key, value, "flags") for key, value in flags.items() if value is not None}
+    return Settings(**values)  # type: ignore[arg-type]
+
+
+def _from_files(folder: Path) -> Mapping[str, object]:
+    for path in (folder / "fastbuild.toml", folder / "pyproject.toml"):
+        try:
+            text = path.read_text(encoding="utf-8")
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except (OSError, UnicodeDecodeError) as error:
+            raise UsageError(f"{path} can't be read: {error}") from error
+        table = _parse(path, text)
+        if path.name == "pyproject.toml":
+            table = table.get("tool", {}).get("fastbuild", {})
+        if table or path.name == "fastbuild.toml":
+            return {key.replace("-", "_"): value for key, value in table.items()}
+    return {}
+
+
+def _parse(path: Path, text: str) -> dict[str, dict[str, dict[str, object]]]:
+    if path.name == "pyproject.toml" and "[tool.fastbuild" not in text:
+        return {}
+    import tomllib
+
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"{path} is not valid TOML: {error}") from error
+
+
+OTHER_VARIABLES = ("FASTBUILD_HOME", "FASTBUILD_LAB", "FASTBUILD_BUILDKIT_SHA256", "FASTBUILD_REQUIRE_LIVE")
+
+
+def _from_environ(environ: Mapping[str, str]) -> Mapping[str, object]:
+    prefix = "FASTBUILD_"
+    given = {k: v for k, v in environ.items() if k.startswith(prefix) and k not in OTHER_VARIABLES}
+    return {key.removeprefix(prefix).lower(): value for key, value in given.items()}
+
+
+def _typed(key: str, value: object, source: str) -> object:
+    kinds = {field.name: type(field.default) for field in fields(Settings)}
+    if key not in kinds:
+        close = difflib.get_close_matches(key, kinds, n=1)
+        hint = f"did you mean {close[0]}?" if close else f"known: {', '.join(kinds)}"
+        raise UsageError(f"{source}: there is no setting {key!r}", fix=hint)
+    if key in CHOICES and value not in CHOICES[key]:
+        raise UsageError(f"{source}: {key} is {value!r}", fix=f"choose {', '.join(CHOICES[key])}")
+    try:
+        return _convert(kinds[key], value)
+    except (TypeError, ValueError):
+        raise UsageError(f"{source}: {key} must be a {kinds[key].__name__}, not {value!r}") from None
+
+
+def _convert(kind: type, value: object) -> object:
+    if kind is tuple:
+        values = value.split() if isinstance(value, str) else value
+        return tuple(str(v) for v in values)  # type: ignore[attr-defined]
+    if kind is bool and isinstance(value, str):
+        if value.lower() not in (*TRUE, *FALSE):
+            raise ValueError(value)
+        return value.lower() in TRUE
+    if isinstance(value, bool) is not (kind is bool) or not isinstance(value, (str, int, float)):
+        raise TypeError(value)
+    return kind(value)
