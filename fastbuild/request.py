@@ -29,9 +29,9 @@ def parse_fields(text: str, *, flag: str) -> tuple[tuple[str, str], ...]:
 
 
 def join_fields(fields: tuple[tuple[str, str], ...]) -> str:
-    """The inverse of `parse_fields`, quoting only where needed."""
+    """The inverse of `parse_fields`; each field has the `=` that buildctl demands."""
     out = io.StringIO()
-    csv.writer(out, lineterminator="").writerow([f"{k}={v}" if v else k for k, v in fields])
+    csv.writer(out, lineterminator="").writerow([f"{k}={v}" for k, v in fields])
     return out.getvalue()
 
 
