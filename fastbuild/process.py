@@ -12,6 +12,7 @@ import signal
 import subprocess
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -115,14 +116,17 @@ class Running:
         return self._popen.wait()
 
     def stop(self) -> None:
-        """INT, then TERM, then KILL to the whole process group; returns when the child is gone."""
+        """INT, then TERM, then KILL to the whole process group; returns when the child is gone.
+
+        What the child leaves of its group (a shell's background jobs ignore INT) is killed at once.
+        """
         with self._stopping:
             for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
-                if self._popen.poll() is not None:
-                    return
-                _signal_group(self.pid, number)
+                if self._popen.poll() is None:
+                    _signal_group(self.pid, number)
                 if self._gone_within(STOP_GRACE):
-                    return
+                    break
+            _signal_group(self.pid, signal.SIGKILL)
 
     def _gone_within(self, seconds: float) -> bool:
         end = time.monotonic() + seconds
@@ -163,10 +167,8 @@ def start_detached(
 
 
 def _signal_group(pid: int, number: signal.Signals) -> None:
-    try:
+    with suppress(ProcessLookupError):
         os.killpg(pid, number)
-    except ProcessLookupError:
-        return
 
 
 def _not_started(command: Command, error: OSError) -> EngineError:

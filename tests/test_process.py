@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from fastbuild import process
+from fastbuild.errors import EngineError
+from fastbuild.process import Command, Running
+
+pytestmark = pytest.mark.live  # real programs
+
+
+def sh(script: str) -> Command:
+    return Command(argv=("sh", "-c", script))
+
+
+def test_output_and_exit_code_are_kept() -> None:
+    done = process.run(sh("echo out; echo err >&2; exit 3"))
+    assert (done.returncode, done.stdout, done.stderr) == (3, "out\n", "err\n")
+
+
+def test_never_started_is_an_engine_error() -> None:
+    with pytest.raises(EngineError, match="could not be started"):
+        process.run(Command(argv=("/no/such/program",)))
+
+
+def test_a_program_that_hangs_is_given_up() -> None:
+    with pytest.raises(EngineError, match="within 0.2 seconds"):
+        process.run(sh("sleep 30"), timeout=0.2)
+
+
+def test_lines_arrive_one_by_one() -> None:
+    lines: list[bytes] = []
+    assert Running(sh("echo a >&2; printf 'b\\r\\nc' >&2; exit 7")).lines(lines.append) == 7
+    assert lines == [b"a", b"b", b"c"]
+
+
+def alive_in_group(group: int) -> list[str]:
+    """Names of the group's processes that still run; one that only waits to be reaped is dead."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            name, _, rest = stat.read_text().rpartition(")")
+        except OSError:
+            continue
+        state, _, pgrp = rest.split()[:3]
+        if int(pgrp) == group and state != "Z":
+            found.append(name)
+    return found
+
+
+@pytest.mark.parametrize("trap", ["", "trap '' INT;", "trap '' INT TERM;"])
+def test_stop_reaches_the_whole_group_within_a_second(trap: str) -> None:
+    running = Running(sh(f"{trap} echo up >&2; sleep 60 & wait; sleep 60"))
+    reader = threading.Thread(target=running.lines, args=(lambda _: None,))
+    reader.start()
+    time.sleep(0.3)
+    began = time.monotonic()
+    running.stop()
+    assert time.monotonic() - began < 1.2
+    reader.join(5)
+    assert alive_in_group(running.pid) == []
+
+
+def test_a_detached_program_outlives_the_call(tmp_path: Path) -> None:
+    pid = process.start_detached(sh("echo hello; sleep 30"), log=tmp_path / "log")
+    deadline = time.monotonic() + 5
+    while time.monotonic() < deadline and (tmp_path / "log").read_text() != "hello\n":
+        time.sleep(0.01)
+    assert (tmp_path / "log").read_text() == "hello\n"
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
