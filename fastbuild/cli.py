@@ -1,0 +1,83 @@
+"""The command tree. A command's module is imported when it is called, so that help is instant."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+import click
+
+from fastbuild.errors import FastbuildError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+COMMANDS = {
+    "build": "Build an image: docker build with a remote cache, timings and a record.",
+    "doctor": "Say which engine, cache and credentials were found, each tried for real.",
+    "engine": "Install, start, stop or show the private BuildKit.",
+    "history": "List and show recorded builds.",
+}
+
+
+class LazyGroup(click.Group):
+    """A group whose commands live in `fastbuild.commands.<name>`, each in an attribute `command`."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names, without importing anything."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import the command that is called."""
+        if cmd_name not in COMMANDS:
+            return None
+        command = import_module(f"fastbuild.commands.{cmd_name}").command
+        assert isinstance(command, click.Command)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click's, with a suggestion for a mistyped command."""
+        import difflib
+
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            close = difflib.get_close_matches(args[0], COMMANDS, n=1)
+            hint = f"did you mean {close[0]}?" if close else "see fastbuild --help"
+            raise UsageError(f"there is no command {args[0]!r}", fix=hint)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The list of commands, from the table above."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.command(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="fastbuild", message="fastbuild %(version)s")
+def cli() -> None:
+    """A drop-in for docker build in CI: fresh runners start warm, and every step that ran has a reason."""
+
+
+def main(args: Sequence[str] | None = None) -> None:
+    """Run the command line and exit with the code of `errors`."""
+    sys.exit(run(args))
+
+
+def run(args: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit code."""
+    try:
+        result = cli.main(args, prog_name="fastbuild", standalone_mode=False)
+    except FastbuildError as error:
+        click.echo(error.render(), err=True)
+        return error.exit_code
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("error: interrupted", err=True)
+        return 130
+    except BrokenPipeError:
+        return 1
+    return result if isinstance(result, int) else 0
