@@ -73,6 +73,8 @@ def _opts(job: Job) -> Iterator[tuple[str, str | None]]:
     request = job.request
     if request.policies:
         raise unsupported("--policy", NAME, "use --engine buildx")
+    for flag, _ in request.classic:
+        raise unsupported(f"--{flag}", NAME, "only the classic builder has it: --engine docker")
     yield from _source_opts(job)
     yield from _argument_opts(job)
     yield from _limit_opts(job)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from fastbuild.engines.api import unsupported
 from fastbuild.process import Command
 from fastbuild.progress import rawjson
 
@@ -26,6 +27,8 @@ def reader() -> Callable[[bytes], tuple[Event, ...]]:
 def build_command(job: Job) -> Command:
     """See `Engine.build_command`. Buildx speaks docker's own flags, so they pass through."""
     request = job.request
+    for flag, _ in request.classic:
+        raise unsupported(f"--{flag}", NAME, "only the classic builder has it: --engine docker")
     argv = [*job.program, *(("--builder", request.builder) if request.builder else ())]
     argv += ["build", "--progress=rawjson", f"--metadata-file={job.metadata_file}"]
     for flag, values in (*_flags(request), ("--build-context", tuple(_contexts(job)))):
