@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fastbuild.errors import UsageError
 
@@ -68,7 +68,7 @@ def _from_files(folder: Path) -> Mapping[str, object]:
     return {}
 
 
-def _parse(path: Path, text: str) -> dict[str, dict[str, dict[str, object]]]:
+def _parse(path: Path, text: str) -> dict[str, Any]:
     if path.name == "pyproject.toml" and "[tool.fastbuild" not in text:
         return {}
     import tomllib
@@ -94,6 +94,12 @@ def _typed(key: str, value: object, source: str) -> object:
         close = difflib.get_close_matches(key, kinds, n=1)
         hint = f"did you mean {close[0]}?" if close else f"known: {', '.join(kinds)}"
         raise UsageError(f"{source}: there is no setting {key!r}", fix=hint)
+    if key == "cache_mode" and value == "readwrite" and source == "fastbuild.toml":
+        raise UsageError(
+            "fastbuild.toml: cache_mode can't be readwrite",
+            cause="a pull request could change the file, and so write what other builds read",
+            fix="use --cache-mode readwrite or FASTBUILD_CACHE_MODE in the CI's own settings",
+        )
     if key in CHOICES and value not in CHOICES[key]:
         raise UsageError(f"{source}: {key} is {value!r}", fix=f"choose {', '.join(CHOICES[key])}")
     try:
