@@ -1,0 +1,1 @@
+"""One build from request to record."""

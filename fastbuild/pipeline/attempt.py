@@ -1,0 +1,175 @@
+"""One run of an engine: the context's copies leased, the command run, its events folded."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fastbuild.context import copies
+from fastbuild.context.staging import is_directory
+from fastbuild.pipeline.faults import Watch
+from fastbuild.process import Running
+from fastbuild.progress.events import Event, Vertex
+from fastbuild.progress.timings import Fold
+from fastbuild.request import is_remote
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from fastbuild.engines.api import Engine, Job
+    from fastbuild.request import BuildRequest
+
+WATCH_EVERY = 0.25
+"""Seconds between two looks for a stuck transfer."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """How one run ended: the engine's exit code, its events' sum, and the transfer that got stuck."""
+
+    returncode: int
+    fold: Fold
+    stuck: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bench:
+    """What every attempt at one build shares.
+
+    `daemon` tells daemons apart, for each has its own copies of contexts; what was sent to each is
+    kept below `copies_home`. `client` tells this user on this machine from all others.
+    `cache_timeout` is in seconds. `folds` gets each attempt's sum of events, also of one interrupted.
+    """
+
+    engine: Engine
+    job: Job
+    daemon: str
+    client: str
+    copies_home: Path
+    cache_timeout: float
+    store_was_empty: bool
+    on_event: Callable[[Event], None]
+    on_line: Callable[[bytes], None]
+    folds: list[Fold] = field(default_factory=list)
+
+
+def attempt(bench: Bench, request: BuildRequest) -> Attempt:
+    """Run the engine once on `request`; returns when it has ended, or was stopped as stuck."""
+    watch = Watch(bench.cache_timeout)
+    fold = Fold(imports=bool(request.cache_from), store_was_empty=bench.store_was_empty)
+    bench.folds.append(fold)
+    read = bench.engine.reader()
+    with ExitStack() as stack:
+        job, sent = _lease_copies(bench, replace(bench.job, request=request), stack)
+        listeners = (fold.add, watch.add, sent.add, bench.on_event)
+
+        def on_line(line: bytes) -> None:
+            bench.on_line(line)
+            for event in read(line):
+                for listener in listeners:
+                    listener(event)
+
+        running = Running(bench.engine.build_command(job), pass_fds=sent.locks)
+        try:
+            with _watching(running, watch) as stuck:
+                returncode = running.lines(on_line)
+        except BaseException:
+            running.stop()
+            raise
+        return Attempt(returncode=returncode, fold=fold, stuck=stuck[0] if stuck else "")
+
+
+@contextmanager
+def _watching(running: Running, watch: Watch) -> Iterator[list[str]]:
+    ended = threading.Event()
+    stuck: list[str] = []
+
+    def look() -> None:
+        while not ended.wait(WATCH_EVERY):
+            what = watch.stuck()
+            if what:
+                stuck.append(what)
+                running.stop()
+                return
+
+    thread = threading.Thread(target=look, daemon=True)
+    thread.start()
+    try:
+        yield stuck
+    finally:
+        ended.set()
+        thread.join()
+
+
+class _Sent:
+    """Listens for contexts arriving at the daemon, and tells each lease at the end."""
+
+    def __init__(self, leases: dict[str, copies.ContextLease]) -> None:
+        self._leases = leases
+        self._completed: dict[str, bool] = {}
+
+    @property
+    def locks(self) -> tuple[int, ...]:
+        return tuple(lease.lock for lease in self._leases.values())
+
+    def add(self, event: Event) -> None:
+        if isinstance(event, Vertex) and event.name in self._leases and event.started is not None:
+            self._completed[event.name] = event.completed is not None and not event.error
+
+    def close(self) -> None:
+        for name, lease in self._leases.items():
+            if name in self._completed:
+                (lease.sent if self._completed[name] else lease.unknown)()
+            lease.release()
+
+
+def _lease_copies(bench: Bench, job: Job, stack: ExitStack) -> tuple[Job, _Sent]:
+    """`job` with the names of the daemon's copies, locked until `stack` closes."""
+    leases: dict[str, copies.ContextLease] = {}
+    sent = _Sent(leases)
+    stack.callback(sent.close)
+    if not bench.engine.KEEPS_COPIES:
+        return job, sent
+    request = job.request
+    links = Path(job.links)
+    links.mkdir(exist_ok=True)
+
+    def lease(step: str, folder: str) -> str:
+        leases[step] = _lease(bench, Path(folder), ignore_file(request, Path(folder)))
+        link = links / leases[step].name
+        link.unlink(missing_ok=True)
+        link.symlink_to(folder)
+        return leases[step].name
+
+    if not is_remote(request.context):
+        job = replace(job, context_name=lease("[internal] load build context", request.context))
+    named = tuple(
+        (name, lease(f"[context {name}] load from client", source))
+        for name, source in request.build_contexts
+        if is_directory(source)
+    )
+    return replace(job, named_copies=named), sent
+
+
+def _lease(bench: Bench, folder: Path, ignore: str) -> copies.ContextLease:
+    import xxhash
+
+    index = copies.scan(folder, copies.surely_ignored(ignore))
+    owner = "\0".join((bench.client, bench.daemon, str(folder.resolve())))
+    return copies.lease(bench.copies_home, xxhash.xxh3_128_hexdigest(owner.encode())[:20], index)
+
+
+def ignore_file(request: BuildRequest, folder: Path) -> str:
+    """The text of the ignore file that BuildKit would use for `folder`; empty when there is none."""
+    beside = Path(f"{request.file}.dockerignore")
+    for path in (beside, folder / ".dockerignore"):
+        if str(folder) != request.context and path == beside:
+            continue
+        try:
+            return path.read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            continue
+    return ""

@@ -1,0 +1,138 @@
+"""Everything that is looked up before an engine runs: daemon, credentials, proxies, outputs."""
+
+from __future__ import annotations
+
+import secrets
+import socket
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fastbuild.dockerfile.stages import dependants
+from fastbuild.engines import daemon, toolchain
+from fastbuild.engines.api import Job
+from fastbuild.engines.proxies import proxy_args
+from fastbuild.errors import EngineError
+from fastbuild.pipeline.finish import docker_answers
+from fastbuild.request import Output, is_remote
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from fastbuild.cache.credentials import Credentials
+    from fastbuild.engines.detect import Choice
+    from fastbuild.paths import Paths
+    from fastbuild.request import BuildRequest
+
+NOT_LOADED = (
+    "no docker engine runs here, so the image stays in the engine's cache (keep it with --push or -o)"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ready:
+    """An engine that can be called: the job to run, and what tells its daemon from others."""
+
+    job: Job
+    daemon: str
+    version: str = ""
+    store_was_empty: bool = False
+    notes: tuple[str, ...] = ()
+
+
+@contextmanager
+def ready(
+    choice: Choice,
+    request: BuildRequest,
+    workdir: Path,
+    paths: Paths,
+    environ: Mapping[str, str],
+    *,
+    config: str = "",
+    idle: float = daemon.IDLE_SECONDS,
+    credentials: Credentials | None = None,
+) -> Iterator[Ready]:
+    """Start or reach the engine of `choice` for `request`, and keep it from stopping meanwhile.
+
+    Raises EngineError when it can't be started.
+    """
+    job = Job(request=request, program=choice.program, workdir=str(workdir), proxy_args=proxy_args(environ))
+    if choice.name != "private":
+        if credentials is not None and choice.name == "buildx":
+            # buildx puts these into the request itself, out of sight of process lists
+            job = replace(job, secret_env=credentials.environ())
+        # each daemon has its own copies of contexts; buildx hides which daemon it is behind the builder
+        yield Ready(job=job, daemon="\0".join((choice.name, choice.reason, environ.get("DOCKER_HOST", ""))))
+        return
+    tools = toolchain.find(paths, environ)
+    if tools is None:
+        raise EngineError("the private engine is gone", fix="run `fastbuild engine install`")
+    settings = daemon.DaemonSettings(
+        paths=paths,
+        toolchain=tools,
+        config=Path(config) if config else None,
+        idle_seconds=idle,
+        allow=request.allow,
+    )
+    running = daemon.ensure_running(settings, environ)
+    try:
+        if request.cache_from or request.cache_to:
+            daemon.hand_over(settings, _identity(credentials))
+        yield Ready(
+            # the private engine's RUN steps share the host's network
+            job=replace(job, program=(*choice.program, "--addr", running.address), host_gateway="127.0.0.1"),
+            daemon=f"private\0{settings.root}",
+            version=running.version,
+            store_was_empty=running.store_was_empty,
+            notes=(running.note,) if running.note else (),
+        )
+    finally:
+        running.lease.release()
+
+
+def _identity(credentials: Credentials | None) -> tuple[str, str, str | None] | None:
+    if credentials is None:
+        return None
+    return credentials.access_key_id, credentials.secret_access_key, credentials.session_token
+
+
+def with_outputs(
+    request: BuildRequest, choice: Choice, environ: Mapping[str, str]
+) -> tuple[BuildRequest, str]:
+    """`request` with the output that docker users expect, and a note when they won't get it.
+
+    `docker build` leaves the image in the docker engine; so do we where there is one.
+    """
+    if choice.engine.NAME != "buildctl" or request.call != "build":
+        return request, ""
+    if not (request.outputs or request.push or request.load):
+        if docker_answers(environ):
+            return replace(request, load=True), ""
+        wants_id = request.iidfile or request.quiet or request.metadata_file
+        outputs = (Output("image"),) if wants_id else ()
+        return replace(request, outputs=outputs), NOT_LOADED if request.tags else ""
+    return request, ""
+
+
+def with_stages(request: BuildRequest) -> BuildRequest:
+    """`request` with --no-cache-filter extended to all stages that depend on those named."""
+    if not request.no_cache_filter or not request.file or is_remote(request.context):
+        return request
+    text = Path(request.file).read_text(encoding="utf-8", errors="replace")
+    reached = dependants(text, request.no_cache_filter, dict(request.build_args))
+    return replace(request, no_cache_filter=reached)
+
+
+def client_id(paths: Paths) -> str:
+    """What tells this user on this machine from all others that may use the same daemon."""
+    file = paths.ensure().state / "client-id"
+    try:
+        known = file.read_text(encoding="ascii")
+    except FileNotFoundError:
+        known = secrets.token_hex(16)
+        file.write_text(known, encoding="ascii")
+    # an image with a baked state directory has the same file on every machine
+    boot = Path("/proc/sys/kernel/random/boot_id")
+    machine = boot.read_text(encoding="ascii") if boot.exists() else ""
+    return "\0".join((known, socket.gethostname(), machine))
