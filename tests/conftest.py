@@ -22,7 +22,8 @@ def _outside_world_is_locked(request: pytest.FixtureRequest, monkeypatch: pytest
         pytest.fail(f"a unit test reached outside: {args!r}")
 
     monkeypatch.setattr(subprocess, "Popen", refuse)
-    monkeypatch.setattr(socket, "socket", refuse)
+    for name in ("connect", "connect_ex", "bind"):
+        monkeypatch.setattr(socket.socket, name, refuse)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -119,7 +119,9 @@ def _unpack(stream: _Joined, context: Path) -> None:
                 raise UsageError(f"the tar archive links outside itself: {member.name}")
         checked = tarfile.tar_filter(member, root)
         # tar_filter drops group and other write bits; modes are part of every COPY's key
-        return checked.replace(mode=member.mode, uid=None, gid=None, uname=None, gname=None, deep=False)
+        kept = checked.replace(mode=member.mode, deep=False)
+        kept.uid = kept.gid = None  # type: ignore[assignment]  # nobody's: extracted as ours
+        return kept
 
     try:
         with tarfile.open(fileobj=stream, mode="r|*") as archive:  # type: ignore[call-overload]

@@ -45,7 +45,7 @@ class Classic:
             return self._end(now, cached=True)
         if text.startswith("Successfully built"):
             return (*self._end(now), Text(text=text))
-        if text.startswith(" --->") or text.startswith("Removing intermediate container"):
+        if text.startswith((" --->", "Removing intermediate container")):
             return ()
         return (Log(step=self._step.id, stream=1, text=text + "\n", time=now), Text(text=text))
 
