@@ -20,7 +20,8 @@ class Settings:
     `cache`: where to read and write cache. `cache_mode`: readwrite, read (or auto: read for untrusted
     pull requests). `cache_strict`: a cache problem fails the build. `cache_timeout`: seconds in which a
     cache transfer must move a mebibyte. `engine`: buildctl, buildx, private or docker.
-    `engine_config`: a buildkitd.toml for the private engine. `engine_idle`: seconds after which it
+    `engine_config`: a buildkitd.toml for the private engine.
+    `engine_allow`: entitlements that it may grant (its steps share the host's network anyway). `engine_idle`: seconds after which it
     stops. `name`: the first part of cache names, instead of the repository's.
     """
 
@@ -30,6 +31,7 @@ class Settings:
     cache_timeout: float = 60.0
     engine: str = ""
     engine_config: str = ""
+    engine_allow: tuple[str, ...] = ("network.host",)
     engine_idle: float = 900.0
     name: str = ""
 
@@ -79,7 +81,9 @@ def _parse(path: Path, text: str) -> dict[str, Any]:
         raise UsageError(f"{path} is not valid TOML: {error}") from error
 
 
-OTHER_VARIABLES = ("FASTBUILD_HOME", "FASTBUILD_LAB", "FASTBUILD_BUILDKIT_SHA256", "FASTBUILD_REQUIRE_LIVE")
+OTHER_VARIABLES = tuple(
+    f"FASTBUILD_{name}" for name in ("HOME", "LAB", "BUILDKIT_SHA256", "BUILDKIT_URL", "REQUIRE_LIVE")
+)
 
 
 def _from_environ(environ: Mapping[str, str]) -> Mapping[str, object]:

@@ -156,6 +156,7 @@ class Session:
             self.environ,
             config=settings.engine_config,
             idle=settings.engine_idle,
+            allow=settings.engine_allow,
             credentials=found.caches.credentials,
         ) as ready:
             so_far.engine_version = ready.version

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from fastbuild import process
 from fastbuild.engines import buildctl, buildx, docker, toolchain
+from fastbuild.engines.docker_config import config_folder, docker_config
 from fastbuild.errors import EngineError, UsageError
 from fastbuild.process import Command
 
@@ -109,9 +110,9 @@ def _buildx(builder: str, environ: Mapping[str, str], *, any_driver: bool) -> Ch
     client = shutil.which("docker", path=environ.get("PATH"))
     if client is None:
         return "there is no docker command"
-    folders = [Path(environ.get("DOCKER_CONFIG") or Path.home() / ".docker") / "cli-plugins"]
-    folders += [Path(folder) for folder in PLUGIN_DIRS]
-    if not any((folder / "docker-buildx").exists() for folder in folders):
+    config = docker_config(environ)
+    folders = [*config.get("cliPluginsExtraDirs", ()), config_folder(environ) / "cli-plugins", *PLUGIN_DIRS]
+    if not any(Path(folder, "docker-buildx").exists() for folder in folders):
         return "docker has no buildx plug-in"
     program = (client, "buildx")
     asked = process.run(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from fastbuild.dockerfile.stages import dependants
 from fastbuild.engines import daemon, toolchain
 from fastbuild.engines.api import Job
-from fastbuild.engines.proxies import proxy_args
+from fastbuild.engines.docker_config import proxy_args
 from fastbuild.errors import EngineError
 from fastbuild.pipeline.finish import docker_answers
 from fastbuild.request import Output, is_remote
@@ -51,6 +51,7 @@ def ready(
     *,
     config: str = "",
     idle: float = daemon.IDLE_SECONDS,
+    allow: tuple[str, ...] = ("network.host",),
     credentials: Credentials | None = None,
 ) -> Iterator[Ready]:
     """Start or reach the engine of `choice` for `request`, and keep it from stopping meanwhile.
@@ -73,7 +74,7 @@ def ready(
         toolchain=tools,
         config=Path(config) if config else None,
         idle_seconds=idle,
-        allow=request.allow,
+        allow=allow,
     )
     running = daemon.ensure_running(settings, environ)
     try:
