@@ -1,0 +1,261 @@
+"""Recorded builds: `BuildRecord`, its JSON, and the SQLite file that keeps the newest of them."""
+
+from __future__ import annotations
+
+import json
+import os
+from contextlib import closing, contextmanager
+from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from datetime import UTC, datetime
+from enum import Enum
+from functools import cache
+from pathlib import Path
+from types import UnionType
+from typing import TYPE_CHECKING, Any, Union, get_args, get_origin, get_type_hints
+
+from fastbuild.errors import UsageError
+from fastbuild.progress.timings import BuildTiming
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterator
+
+VERSION = 1
+KEPT = 2000
+"""Builds: the oldest beyond this number are dropped."""
+BUSY = 5.0
+"""Seconds to wait for another process that is writing."""
+_DIGITS = "0123456789abcdefghjkmnpqrstvwxyz"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildRecord:
+    """One build, from request to result. The JSON form is documented in docs/reference/record.md.
+
+    `started` is ISO 8601 in UTC; `seconds` is wall time as fastbuild measured it; `result` is ok, failed or
+    cancelled; `cache_read` and `cache_written` name the caches asked for, not what came of them (see
+    `timing.others`); `dirty` is None when there is no git; absent texts are empty.
+    """
+
+    id: str
+    version: int = VERSION
+    started: str
+    seconds: float
+    result: str
+    exit_code: int
+    engine: str = ""
+    engine_version: str = ""
+    context: str = ""
+    dockerfile: str = ""
+    target: str = ""
+    platforms: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    cache_read: tuple[str, ...] = ()
+    cache_written: tuple[str, ...] = ()
+    commit: str = ""
+    branch: str = ""
+    dirty: bool | None = None
+    provider: str = ""
+    digest: str = ""
+    timing: BuildTiming = field(default_factory=BuildTiming)
+    notes: tuple[str, ...] = ()
+
+    def to_json(self, *, indent: int | None = None) -> str:
+        """The record as JSON text in ASCII."""
+        return json.dumps(asdict(self), indent=indent)
+
+    @classmethod
+    def from_json(cls, text: str) -> BuildRecord:
+        """The inverse of `to_json`. Raises UsageError for another version or a text that is no record."""
+        try:
+            raw = json.loads(text)
+            version = raw["version"]
+            if version == VERSION:
+                record: BuildRecord = _decode(cls, raw)
+                return record
+        except (ValueError, TypeError, LookupError, AttributeError) as error:
+            raise UsageError(f"this is no build record: {error}") from error
+        raise UsageError(
+            f"the build record has version {version}; this fastbuild reads version {VERSION}",
+            fix="read it with the fastbuild that wrote it, or a newer one",
+        )
+
+
+def new_id(now: float) -> str:
+    """A build's id: 13 characters that sort by time (milliseconds), the last four random.
+
+    `now` is seconds since the epoch.
+    """
+    number = int(now * 1000) << 20 | int.from_bytes(os.urandom(3)) >> 4
+    return "".join(_DIGITS[number >> shift & 31] for shift in range(60, -1, -5))
+
+
+def utc(now: float) -> str:
+    """Seconds since the epoch as the ISO 8601 text that records use."""
+    return datetime.fromtimestamp(now, UTC).isoformat(timespec="milliseconds")
+
+
+@cache
+def _hints(type_: type) -> dict[str, Any]:
+    return get_type_hints(type_)
+
+
+def _decode(type_: Any, raw: Any) -> Any:
+    """A JSON value as the annotated type; keys that a later fastbuild added are passed over."""
+    origin = get_origin(type_)
+    if origin in (Union, UnionType):
+        inner = next(t for t in get_args(type_) if t is not type(None))
+        return None if raw is None else _decode(inner, raw)
+    if origin is tuple:
+        return tuple(_decode(get_args(type_)[0], item) for item in raw)
+    if isinstance(type_, type) and is_dataclass(type_):
+        hints = _hints(type_)
+        return type_(**{f.name: _decode(hints[f.name], raw[f.name]) for f in fields(type_) if f.name in raw})
+    if issubclass(type_, Enum):
+        return type_(raw)
+    if type_ is float and type(raw) is int:
+        return float(raw)
+    if type(raw) is not type_:
+        raise ValueError(f"{raw!r} is no {type_.__name__}")
+    return raw
+
+
+class History:
+    """The builds of one user, newest last. The file is made with mode 0600 at the first write.
+
+    Safe for several processes at once. Every method raises UsageError when the file can't be used; a
+    build must take that as a warning.
+    """
+
+    def __init__(self, path: Path, *, kept: int = KEPT) -> None:
+        self._path = path
+        self._kept = kept
+
+    def add(self, record: BuildRecord) -> None:
+        """Keep a record and drop the oldest ones beyond the limit, in one transaction."""
+        with self._connected(create=True) as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            connection.execute(
+                "CREATE TABLE IF NOT EXISTS builds"
+                " (id TEXT PRIMARY KEY, target TEXT NOT NULL, record TEXT NOT NULL) WITHOUT ROWID"
+            )
+            row = (record.id, record.target, record.to_json())
+            connection.execute("INSERT INTO builds VALUES (?, ?, ?)", row)
+            connection.execute(
+                "DELETE FROM builds WHERE id <= (SELECT id FROM builds ORDER BY id DESC LIMIT 1 OFFSET ?)",
+                (self._kept,),
+            )
+            connection.execute("COMMIT")
+
+    def list(self, limit: int, target: str | None = None) -> tuple[BuildRecord, ...]:
+        """The newest records first, at most `limit`, of one target if given."""
+        where = "" if target is None else " WHERE target = ?"
+        parameters = (*(() if target is None else (target,)), limit)
+        return self._read(f"SELECT record FROM builds{where} ORDER BY id DESC LIMIT ?", parameters)
+
+    def get(self, which: str) -> BuildRecord:
+        """The record of an id, of an unambiguous beginning of one, or the newest (`last`).
+
+        Raises UsageError when there is none, or several.
+        """
+        if which == "last":
+            found = self.list(1)
+        else:
+            found = self._read(
+                "SELECT record FROM builds WHERE substr(id, 1, ?) = ? LIMIT 2", (len(which), which)
+            )
+        if len(found) == 1 and which:
+            return found[0]
+        if found:
+            raise UsageError(f"several builds begin with {which!r}", fix="give more of the id")
+        wanted = "no build is recorded yet" if which == "last" else f"no recorded build is called {which!r}"
+        raise UsageError(wanted, fix="run `fastbuild history list` to see those that are")
+
+    def _read(self, query: str, parameters: tuple[str | int, ...]) -> tuple[BuildRecord, ...]:
+        if not self._path.exists():
+            return ()
+        with self._connected(create=False) as connection:
+            if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'builds'").fetchone():
+                return ()
+            rows = connection.execute(query, parameters).fetchall()
+        return tuple(BuildRecord.from_json(row[0]) for row in rows)
+
+    @contextmanager
+    def _connected(self, *, create: bool) -> Iterator[sqlite3.Connection]:
+        import sqlite3
+
+        try:
+            if create:
+                _make_private(self._path)
+            with closing(sqlite3.connect(self._path, timeout=BUSY, isolation_level=None)) as connection:
+                yield connection
+        except (sqlite3.Error, OSError) as error:
+            raise UsageError(
+                f"the build history {self._path} can't be used: {error}",
+                cause="the file is damaged, not writable, locked for long, or the disk is full",
+                fix="mend the rights or the disk, or move the file away: a new one is made",
+            ) from error
+
+
+def _make_private(path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    try:
+        descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    except FileExistsError:
+        return
+    with closing(os.fdopen(descriptor)):
+        os.fchmod(descriptor, 0o600)  # a umask can take away even the owner's rights
+
+
+def write_record(path: Path, record: BuildRecord) -> None:
+    """Write a record's JSON to a file, whole or not at all: an old file stays until the new one is complete.
+
+    A device or pipe is written directly. Raises UsageError naming the path.
+    """
+    text = record.to_json(indent=2) + "\n"
+    try:
+        if path.exists() and not path.is_file():
+            path.write_text(text, encoding="utf-8")
+        else:
+            _replace(path.resolve(), text)
+    except OSError as error:
+        raise _not_writable(path, error) from error
+
+
+def check_writable(path: Path) -> None:
+    """Raise UsageError before a long build if `write_record` would fail after it; leaves nothing behind."""
+    import tempfile
+
+    try:
+        if path.exists() and not path.is_file():
+            with path.open("ab"):
+                return
+        with tempfile.NamedTemporaryFile(dir=path.resolve().parent, prefix=f".{path.name}."):
+            return
+    except OSError as error:
+        raise _not_writable(path, error) from error
+
+
+def _replace(path: Path, text: str) -> None:
+    import tempfile
+
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    beside = Path(name)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(descriptor)
+        beside.chmod(path.stat().st_mode & 0o777 if path.exists() else 0o644)
+        beside.replace(path)
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise
+
+
+def _not_writable(path: Path, error: OSError) -> UsageError:
+    return UsageError(
+        f"the record {path} can't be written: {error.strerror}",
+        cause="the directory is absent or read-only, or the disk is full",
+        fix="give --record a path in a directory that can be written",
+    )
