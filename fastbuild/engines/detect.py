@@ -122,6 +122,8 @@ def _buildx(builder: str, environ: Mapping[str, str], *, any_driver: bool) -> Ch
         lines = asked.stderr.strip().splitlines() or ["no builder"]
         return f"docker buildx inspect failed: {lines[-1].removeprefix('ERROR: ')}"
     fields = dict(line.split(":", 1) for line in asked.stdout.splitlines() if ":" in line)
+    if "Error" in fields:  # inspect exits 0 all the same
+        return f"docker buildx: {fields['Error'].strip()}"
     driver = fields.get("Driver", "").strip()
     name = asked.stdout.partition("Name:")[2].split("\n")[0].strip()
     if driver == "docker" and not any_driver and not _containerd_store(client):
