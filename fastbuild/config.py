@@ -21,8 +21,8 @@ class Settings:
     pull requests). `cache_strict`: a cache problem fails the build. `cache_timeout`: seconds in which a
     cache transfer must move a mebibyte. `engine`: buildctl, buildx, private or docker.
     `engine_config`: a buildkitd.toml for the private engine.
-    `engine_allow`: entitlements that it may grant (its steps share the host's network anyway). `engine_idle`: seconds after which it
-    stops. `name`: the first part of cache names, instead of the repository's.
+    `engine_allow`: entitlements that it may grant (its steps share the host's network anyway).
+    `engine_idle`: seconds after which it stops. `name`: the first part of cache names, instead of the repository's.
     """
 
     cache: tuple[str, ...] = ()

@@ -185,6 +185,7 @@ class Session:
             store_was_empty=ready.store_was_empty,
             on_event=view.add,
             on_line=view.add_raw,
+            unblock=ready.unblock,
             folds=so_far.folds,
         )
 

@@ -22,8 +22,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-TERM_SECONDS = 10.0
-"""How long buildkitd may take to end after TERM, before KILL; it needs milliseconds."""
+TERM_SECONDS = 1.0
+"""How long buildkitd may take to end after TERM, before KILL: it needs milliseconds, unless it waits for
+a cache server that does not answer; its store survives a KILL."""
 _LONGEST_POLL, _SHORTEST_POLL = 5.0, 0.1
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)
 

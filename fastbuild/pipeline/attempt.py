@@ -41,7 +41,8 @@ class Bench:
 
     `daemon` tells daemons apart, for each has its own copies of contexts; what was sent to each is
     kept below `copies_home`. `client` tells this user on this machine from all others.
-    `cache_timeout` is in seconds. `folds` gets each attempt's sum of events, also of one interrupted.
+    `cache_timeout` is in seconds. `unblock` is called after an
+    attempt that got stuck. `folds` gets each attempt's sum of events, also of one interrupted.
     """
 
     engine: Engine
@@ -53,6 +54,7 @@ class Bench:
     store_was_empty: bool
     on_event: Callable[[Event], None]
     on_line: Callable[[bytes], None]
+    unblock: Callable[[], None] = lambda: None
     folds: list[Fold] = field(default_factory=list)
 
 

@@ -18,7 +18,7 @@ from fastbuild.pipeline.finish import docker_answers
 from fastbuild.request import Output, is_remote
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from fastbuild.cache.credentials import Credentials
     from fastbuild.engines.detect import Choice
@@ -39,6 +39,8 @@ class Ready:
     version: str = ""
     store_was_empty: bool = False
     notes: tuple[str, ...] = ()
+    unblock: Callable[[], None] = lambda: None
+    """Called after an attempt was stopped as stuck, before the next one."""
 
 
 @contextmanager
@@ -87,9 +89,22 @@ def ready(
             version=running.version,
             store_was_empty=running.store_was_empty,
             notes=(running.note,) if running.note else (),
+            unblock=lambda: _restart(settings, environ, running),
         )
     finally:
         running.lease.release()
+
+
+def _restart(settings: daemon.DaemonSettings, environ: Mapping[str, str], running: daemon.Daemon) -> None:
+    """Restart the engine unless others use it.
+
+    A cancelled import goes on waiting for its server and keeps every later build of that daemon
+    waiting too (seen with BuildKit v0.34.1); a restart takes a fraction of a second and loses no cache.
+    """
+    if running.lease.alone():
+        daemon.stop(settings)
+    running.lease.share()
+    daemon.ensure_running(settings, environ).lease.release()
 
 
 def _identity(credentials: Credentials | None) -> tuple[str, str, str | None] | None:

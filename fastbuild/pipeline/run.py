@@ -44,6 +44,8 @@ def build(bench: Bench, request: BuildRequest, lines: StepLines | None, *, stric
         if retry is None or strict:
             break
         request, problem = retry
+        if made.stuck:
+            bench.unblock()
         problems.append(problem)
         bench.on_event(Note(text=problem))
     return Outcome(returncode=made.returncode, timing=timing, cache_problems=tuple(problems))

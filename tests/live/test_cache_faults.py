@@ -101,6 +101,9 @@ def test_a_cache_that_fails_to_be_read(lab: Lab, named: Cached, tmp_path: Path, 
     notes = cache_notes(done)
     assert notes, done.err
     assert "reading it" in notes[0] or "without reading" in notes[0], notes
+    if isinstance(rule.fault, Stall):
+        assert done.record is not None
+        assert done.record["seconds"] < rule.fault.seconds, "it waited for the server"
     assert notes[0] in done.err.replace("\n", " ") or notes[0][:60] in done.err
 
 
