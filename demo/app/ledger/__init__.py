@@ -1,0 +1,1 @@
+"""Orders in, revenue by week out."""
