@@ -66,6 +66,12 @@ class CacheSpec:
         """A copy that lacks these options."""
         return replace(self, options=tuple((k, v) for k, v in self.options if k not in keys))
 
+    @property
+    def label(self) -> str:
+        """What people call it: the type and the name, reference, directory or scope."""
+        names = (self.get(key) for key in ("name", "ref", "scope", "src", "dest"))
+        return " ".join((self.type, next((name for name in names if name), ""))).strip()
+
     def __str__(self) -> str:
         return join_fields((("type", self.type), *self.options))
 

@@ -154,18 +154,27 @@ def _cached(counts: Counts) -> Iterator[str]:
 
 def _cache(record: BuildRecord) -> Iterator[str]:
     """What the engine reported about each side; BuildKit doesn't count the bytes it writes."""
-    others = record.timing.others
-    if record.cache_read:
-        errors = [bool(o.error) for o in others if o.kind is StepKind.CACHE_IMPORT]
-        received = sum(s.bytes_downloaded for s in record.timing.steps if s.status in HITS)
-        if errors and all(errors):
-            said = "could not be read"
-        else:
-            said = f"gave {words.size(received)}" if received else "gave no layers"
-        yield f"cache {', '.join(record.cache_read)} {said}"
-    exports = [o for o in others if o.kind is StepKind.CACHE_EXPORT]
+    said: dict[str, list[str]] = {label: [] for label in record.cache_read}
+    if said:
+        said[next(reversed(said))].append(_read(record))
+    exports = [o for o in record.timing.others if o.kind is StepKind.CACHE_EXPORT]
     if record.cache_written and exports:
-        failed = any(o.error for o in exports)
         spent = words.seconds(sum(o.seconds for o in exports))
-        said = "could not be written" if failed else f"written in {spent}"
-        yield f"cache {', '.join(record.cache_written)} {said}"
+        failed = any(o.error for o in exports)
+        label = record.cache_written[-1]
+        said.setdefault(label, []).append("could not be written" if failed else f"written in {spent}")
+    silent = [label for label, parts in said.items() if not parts]
+    for label, parts in said.items():
+        if parts:
+            yield f"cache {', '.join((*silent, label))} {', '.join(parts)}"
+            silent = []
+
+
+def _read(record: BuildRecord) -> str:
+    errors = [bool(o.error) for o in record.timing.others if o.kind is StepKind.CACHE_IMPORT]
+    if errors and all(errors):
+        return "could not be read"
+    received = sum(step.bytes_downloaded for step in record.timing.steps if step.status in HITS)
+    if received:
+        return f"gave {words.size(received)}"
+    return "gave hits without any bytes" if record.timing.counts().hit_remote else "gave nothing"
