@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 class Settings:
     """What can be set once instead of on every command line; a field's name is its key and its flag.
 
-    `cache`: where to read and write cache. `cache_mode`: readwrite, read (or auto: read for untrusted
+    `cache`: where to read and write cache. `cache_mode`: readwrite, read, or auto (read for untrusted
     pull requests). `cache_strict`: a cache problem fails the build. `cache_timeout`: seconds in which a
     cache transfer must move a mebibyte. `engine`: buildctl, buildx, private or docker.
-    `engine_config`: a buildkitd.toml for the private engine.
-    `engine_allow`: entitlements that it may grant (its steps share the host's network anyway).
-    `engine_idle`: seconds after which it stops. `name`: the first part of cache names, instead of the repository's.
+    `engine_config`: a buildkitd.toml for the private engine. `engine_allow`: entitlements that it may
+    grant (its steps share the host's network anyway). `engine_idle`: seconds after which it stops.
+    `name`: the first part of cache names, instead of the repository's.
     """
 
     cache: tuple[str, ...] = ()

@@ -30,7 +30,7 @@ def test_never_started_is_an_engine_error() -> None:
 
 
 def test_a_program_that_hangs_is_given_up() -> None:
-    with pytest.raises(EngineError, match="within 0.2 seconds"):
+    with pytest.raises(EngineError, match=r"within 0\.2 seconds"):
         process.run(sh("sleep 30"), timeout=0.2)
 
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import pytest
@@ -17,7 +17,9 @@ from fastbuild.commands.build_flags import (
     without_effect,
 )
 from fastbuild.errors import UsageError
-from fastbuild.request import BuildRequest
+
+if TYPE_CHECKING:
+    from fastbuild.request import BuildRequest
 
 HELP = Path(__file__).parent / "help"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -11,6 +11,9 @@ from fastbuild.engines import buildctl, buildx, docker
 from fastbuild.engines.api import Engine, Job
 from fastbuild.errors import UsageError
 from fastbuild.request import BuildRequest, CacheSpec, Output
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 PLAIN = BuildRequest(context="/app", file="/app/Dockerfile")
 

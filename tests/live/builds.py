@@ -6,10 +6,11 @@ import json
 import subprocess
 import sys
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.lab.runner import Runner
 
 APP = "FROM busybox:latest\nCOPY app.txt /app.txt\nRUN cat /app.txt > /built.txt\n"
