@@ -70,11 +70,12 @@ def change(app: Path) -> None:
 
 def build(running: Lab, what: str, app: Path, *args: str) -> Row:
     """One build on a runner of its own; shows its step table."""
-    say(f"\n== {what}\n$ fastbuild build {' '.join(args)} -t ledger .")
+    asked = ["build", "--engine", "private", "--name", "ledger", *args]
+    say(f"\n== {what}\n$ fastbuild {' '.join(asked)} .")
     with running.runner() as runner:
         record = runner.folder / "record.json"
-        argv = [sys.executable, "-m", "fastbuild", "build", "--engine", "private", "--name", "ledger"]
-        argv += ["--progress", "plain", "--record", str(record), *args, str(app)]
+        argv = [sys.executable, "-m", "fastbuild", *asked]
+        argv += ["--progress", "plain", "--record", str(record), str(app)]
         process = subprocess.Popen(argv, env=runner.env, stderr=subprocess.PIPE, text=True)
         assert process.stderr is not None
         table: list[str] = []

@@ -21,6 +21,8 @@ from fastbuild.progress.events import Log, Text, Transfer, Vertex, Warning
 if TYPE_CHECKING:
     from fastbuild.progress.events import Event
 
+_COPY = re.compile(r"(?<=^transferring )[0-9a-f]{20}-\S+(?=:$)")
+"""The name that `context.copies` gives to a context, and that only the daemon needs to know."""
 _KEYS = frozenset({"vertexes", "statuses", "logs", "warnings"})
 
 
@@ -58,7 +60,7 @@ def _vertex(raw: dict[str, Any]) -> Vertex:
 
 def _transfer(raw: dict[str, Any]) -> Transfer:
     return Transfer(
-        id=str(raw["id"]),
+        id=_COPY.sub("context", str(raw["id"])),
         step=str(raw["vertex"]),
         name=str(raw.get("name") or ""),
         current=int(raw.get("current") or 0),

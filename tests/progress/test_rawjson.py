@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fastbuild.progress.events import Log, Text, Vertex, Warning
+from fastbuild.progress.events import Log, Text, Transfer, Vertex, Warning
 from fastbuild.progress.rawjson import StepKind, StepName, is_cancellation, parse, transfer_kind
 from tests import recordings
 
@@ -160,3 +160,11 @@ def test_a_command_that_mentions_cancelling_is_not_cancelled() -> None:
 def test_transfers_are_told_apart_by_id() -> None:
     ids = ("sha256:0", "extracting sha256:0", "transferring context:", "pushing layers", "exporting layers")
     assert [str(transfer_kind(i)) for i in ids] == ["download", "unpack", "transfer", "push", "work"]
+
+
+def test_names_of_copies_are_not_shown() -> None:
+    name = "5608bf9ed65915486476-0-a176b1b8"
+    status = {"id": f"transferring {name}-{name}-context:", "vertex": "sha256:1", "current": 2}
+    (event,) = parse(json.dumps({"statuses": [status]}).encode())
+    assert isinstance(event, Transfer)
+    assert event.id == "transferring context:"
