@@ -72,9 +72,11 @@ def run(args: Sequence[str] | None = None) -> int:
     except FastbuildError as error:
         click.echo(error.render(), err=True)
         return error.exit_code
-    except click.ClickException as error:
-        error.show()
-        return error.exit_code
+    except click.UsageError as error:
+        command = error.ctx.command_path if error.ctx else "fastbuild"
+        said = UsageError(error.format_message().rstrip("."), fix=f"see {command} --help")
+        click.echo(said.render(), err=True)
+        return said.exit_code
     except (click.Abort, KeyboardInterrupt):
         click.echo("error: interrupted", err=True)
         return 130
