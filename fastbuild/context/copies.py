@@ -120,7 +120,9 @@ class ContextLease:
     """The right to use one daemon-side copy of a directory, until `release`.
 
     `name` is the copy's name. `lock` is a file descriptor that the engine's client inherits, so the
-    slot stays taken for as long as that client lives.
+    slot stays taken for as long as that client lives. What was known of the copy is set aside
+    meanwhile: unless `sent` or `untouched` says otherwise (a crash can't), the next build begins a new
+    copy, for nobody knows what the daemon has, or whether it still works for a client that is gone.
     """
 
     name: str
@@ -136,10 +138,10 @@ class ContextLease:
         beside.write_text(text, encoding="utf-8", errors="surrogateescape")
         beside.replace(self._file)
 
-    def unknown(self) -> None:
-        """Nobody knows what the daemon has: begin anew next time."""
-        with suppress(OSError):
-            self._file.unlink()
+    def untouched(self) -> None:
+        """The daemon did not ask for the directory: it has what it had."""
+        with suppress(FileNotFoundError):
+            self._file.with_suffix(".aside").replace(self._file)
 
     def release(self) -> None:
         """Give the slot back."""
@@ -156,7 +158,7 @@ def lease(home: Path, key: str, index: Index) -> ContextLease:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     slot, lock = _free_slot(folder)
     file = folder / f"{slot}.json"
-    generation, before = _read(file)
+    generation, before = _set_aside(file)
     if hides_change(before, index):
         generation = ""
     generation = generation or secrets.token_hex(4)
@@ -177,9 +179,12 @@ def _free_slot(folder: Path) -> tuple[int, int]:
     return 0, lock
 
 
-def _read(file: Path) -> tuple[str, Index]:
+def _set_aside(file: Path) -> tuple[str, Index]:
+    """Move a slot's file out of the way and return what it says."""
+    aside = file.with_suffix(".aside")
     try:
-        data = json.loads(file.read_text(encoding="utf-8", errors="surrogateescape"))
+        file.replace(aside)
+        data = json.loads(aside.read_text(encoding="utf-8", errors="surrogateescape"))
         return str(data["generation"]), data["index"]
     except (OSError, ValueError, KeyError, TypeError):
         return "", {}

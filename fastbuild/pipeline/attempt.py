@@ -81,6 +81,7 @@ def attempt(bench: Bench, request: BuildRequest) -> Attempt:
         except BaseException:
             running.stop()
             raise
+        sent.ended = not stuck
         return Attempt(returncode=returncode, fold=fold, stuck=stuck[0] if stuck else "")
 
 
@@ -107,9 +108,14 @@ def _watching(running: Running, watch: Watch) -> Iterator[list[str]]:
 
 
 class _Sent:
-    """Listens for contexts arriving at the daemon, and tells each lease at the end."""
+    """Listens for contexts arriving at the daemon, and tells each lease at the end.
+
+    `ended` is set when the engine ended by itself. One that was stopped may leave the daemon at work on
+    its build for a moment, so its copies are not used again.
+    """
 
     def __init__(self, leases: dict[str, copies.ContextLease]) -> None:
+        self.ended = False
         self._leases = leases
         self._completed: dict[str, bool] = {}
 
@@ -123,8 +129,10 @@ class _Sent:
 
     def close(self) -> None:
         for name, lease in self._leases.items():
-            if name in self._completed:
-                (lease.sent if self._completed[name] else lease.unknown)()
+            if self.ended and name not in self._completed:
+                lease.untouched()
+            elif self.ended and self._completed[name]:
+                lease.sent()
             lease.release()
 
 

@@ -25,7 +25,8 @@ def project(tmp_path: Path) -> Path:
 def build(project: Path, home: Path, *, delivered: bool = True) -> str:
     """One build's worth of leasing; returns the copy's name."""
     lease = copies.lease(home, "key", copies.scan(project))
-    (lease.sent if delivered else lease.unknown)()
+    if delivered:
+        lease.sent()
     lease.release()
     return lease.name
 
@@ -65,9 +66,25 @@ def test_an_xattr_begins_a_new_copy(project: Path, tmp_path: Path) -> None:
     assert build(project, tmp_path / "home") != before
 
 
-def test_after_an_interrupted_transfer_the_copy_is_not_trusted(project: Path, tmp_path: Path) -> None:
-    before = build(project, tmp_path / "home", delivered=False)
+def test_after_a_crash_or_an_interrupted_transfer_the_copy_is_not_trusted(
+    project: Path, tmp_path: Path
+) -> None:
+    before = build(project, tmp_path / "home")
+    assert build(project, tmp_path / "home", delivered=False) == before
     assert build(project, tmp_path / "home") != before
+
+
+def test_a_build_that_does_not_need_the_directory_leaves_its_copy_as_it_was(
+    project: Path, tmp_path: Path
+) -> None:
+    before = build(project, tmp_path / "home")
+    (project / "src").chmod(0o700)
+    lease = copies.lease(tmp_path / "home", "key", copies.scan(project))
+    assert lease.name != before
+    lease.untouched()
+    lease.release()
+    (project / "src").chmod(0o755)
+    assert build(project, tmp_path / "home") == before
 
 
 def test_concurrent_builds_of_one_directory_have_different_copies(project: Path, tmp_path: Path) -> None:
