@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from fastbuild.engines.daemon import DaemonSettings, Status
+    from fastbuild.engines.daemon import Status
+    from fastbuild.engines.daemon_settings import DaemonSettings
     from fastbuild.engines.toolchain import Toolchain
     from fastbuild.paths import Paths
 
@@ -112,7 +113,7 @@ def _paths() -> Paths:
 def _settings(*, any_tools: bool = False) -> DaemonSettings:
     """As a build would start it. `any_tools`: also when no BuildKit is installed; its version is "" then."""
     from fastbuild import config
-    from fastbuild.engines.daemon import DaemonSettings
+    from fastbuild.engines.daemon_settings import DaemonSettings
 
     wanted = config.load(Path.cwd(), os.environ, {})
     return DaemonSettings(

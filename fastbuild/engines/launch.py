@@ -17,7 +17,7 @@ from fastbuild.errors import EngineError, UsageError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from fastbuild.engines.daemon import DaemonSettings
+    from fastbuild.engines.daemon_settings import DaemonSettings
 
 _KEPT = frozenset(
     {"HOME", "USER", "LOGNAME", "PATH", "TMPDIR", "LANG", "LC_ALL", "TZ"}

@@ -19,7 +19,7 @@ from fastbuild.process import Command, start_detached
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from fastbuild.engines.daemon import DaemonSettings
+    from fastbuild.engines.daemon_settings import DaemonSettings
 
 START_SECONDS = 30.0
 """BuildKit needs less than 0.1 s; a slow disk with a large store more."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from fastbuild.dockerfile.stages import dependants
 from fastbuild.engines import daemon, toolchain
 from fastbuild.engines.api import Job
+from fastbuild.engines.daemon_settings import IDLE_SECONDS, DaemonSettings
 from fastbuild.engines.docker_config import proxy_args
 from fastbuild.errors import EngineError
 from fastbuild.pipeline.finish import docker_answers
@@ -52,7 +53,7 @@ def ready(
     environ: Mapping[str, str],
     *,
     config: str = "",
-    idle: float = daemon.IDLE_SECONDS,
+    idle: float = IDLE_SECONDS,
     allow: tuple[str, ...] = ("network.host",),
     credentials: Credentials | None = None,
 ) -> Iterator[Ready]:
@@ -71,7 +72,7 @@ def ready(
     tools = toolchain.find(paths, environ)
     if tools is None:
         raise EngineError("the private engine is gone", fix="run `fastbuild engine install`")
-    settings = daemon.DaemonSettings(
+    settings = DaemonSettings(
         paths=paths,
         toolchain=tools,
         config=Path(config) if config else None,
@@ -95,7 +96,7 @@ def ready(
         running.lease.release()
 
 
-def _restart(settings: daemon.DaemonSettings, environ: Mapping[str, str], running: daemon.Daemon) -> None:
+def _restart(settings: DaemonSettings, environ: Mapping[str, str], running: daemon.Daemon) -> None:
     """Restart the engine unless others use it.
 
     A cancelled import goes on waiting for its server and keeps every later build of that daemon

@@ -11,7 +11,8 @@ import pytest
 
 from fastbuild.commands import engine
 from fastbuild.engines import daemon, launch, starting, supervisor
-from fastbuild.engines.daemon import DaemonSettings, Status
+from fastbuild.engines.daemon import Status
+from fastbuild.engines.daemon_settings import DaemonSettings
 from fastbuild.engines.lease import Lease
 from fastbuild.engines.toolchain import Toolchain
 from fastbuild.errors import UsageError

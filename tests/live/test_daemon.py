@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from fastbuild.engines import daemon, starting, supervisor, toolchain
-from fastbuild.engines.daemon import DaemonSettings
+from fastbuild.engines.daemon_settings import DaemonSettings
 from fastbuild.errors import EngineError, UsageError
 from fastbuild.paths import Paths
 
@@ -34,10 +34,11 @@ START = """
 import os, sys
 from pathlib import Path
 from fastbuild.engines import daemon, toolchain
+from fastbuild.engines.daemon_settings import DaemonSettings
 from fastbuild.paths import Paths
 paths = Paths.from_environ(os.environ, os.getuid())
 tools = toolchain.find(paths, os.environ)
-settings = daemon.DaemonSettings(paths=paths, toolchain=tools, idle_seconds=60)
+settings = DaemonSettings(paths=paths, toolchain=tools, idle_seconds=60)
 running = daemon.ensure_running(settings, os.environ)
 print(running.pid, running.address, flush=True)
 """
