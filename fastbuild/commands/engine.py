@@ -121,6 +121,7 @@ def _settings(*, any_tools: bool = False) -> DaemonSettings:
         toolchain=_toolchain(any_tools=any_tools),
         config=Path(wanted.engine_config) if wanted.engine_config else None,
         idle_seconds=wanted.engine_idle,
+        allow=wanted.engine_allow,
     )
 
 

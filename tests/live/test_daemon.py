@@ -1,4 +1,4 @@
-"""The private engine, started for real. Needs buildkitd, buildctl and runc on PATH; some need root."""
+"""The private engine, started for real; some tests need root."""
 
 from __future__ import annotations
 
@@ -26,6 +26,8 @@ from fastbuild.paths import Paths
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from tests.lab.lab import Lab
+
 pytestmark = pytest.mark.live
 
 REPOSITORY = Path(__file__).parents[2]
@@ -44,6 +46,11 @@ print(running.pid, running.address, flush=True)
 """
 
 
+@pytest.fixture(autouse=True)
+def _tools_of_the_lab(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", lab.tools.path())
+
+
 @pytest.fixture
 def home() -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="fb-", dir="/tmp", ignore_cleanup_errors=True) as folder:
@@ -54,8 +61,7 @@ def home() -> Iterator[Path]:
 def settings(home: Path) -> Iterator[DaemonSettings]:
     paths = Paths.from_environ({"FASTBUILD_HOME": str(home)}, os.getuid())
     tools = toolchain.find(paths, os.environ)
-    if tools is None:
-        pytest.skip("no buildkitd and buildctl on PATH")
+    assert tools is not None
     settings = DaemonSettings(paths=paths, toolchain=tools, idle_seconds=60)
     yield settings
     daemon.stop(settings)
