@@ -7,23 +7,28 @@ them in three steps: INT, TERM, KILL.
 
 from __future__ import annotations
 
+import atexit
 import os
 import signal
 import subprocess
 import threading
 import time
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fastbuild.errors import EngineError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from pathlib import Path
+    from collections.abc import Callable, Iterator, Mapping
+    from types import FrameType
+    from typing import BinaryIO
 
-STOP_GRACE = 0.4
+STOP_GRACE = 0.3
 """Seconds between INT and TERM, and between TERM and KILL: together under a second."""
+CLOSING = b"\0"
+"""Marks what a program said on standard error, where its progress is on standard output."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +36,8 @@ class Command:
     """A program with its arguments and the environment variables it gets on top of ours.
 
     `secret_env` is like `env` but never shown. With `merged`, standard output joins standard error.
+    With `reports_on_stdout`, `Running` reads standard output, and then standard error, each of whose
+    lines gets `CLOSING` before it. `answer` is a file that standard output goes to instead of ours.
     """
 
     argv: tuple[str, ...]
@@ -38,6 +45,8 @@ class Command:
     secret_env: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     cwd: str | None = None
     merged: bool = False
+    reports_on_stdout: bool = False
+    answer: str = ""
     description: str = field(default="", compare=False)
 
     def environ(self, base: Mapping[str, str]) -> dict[str, str]:
@@ -60,46 +69,94 @@ def run(command: Command, *, timeout: float | None = None, stdin: str | None = N
     Raises EngineError when the program can't be started or takes longer than `timeout` seconds.
     """
     try:
-        done = subprocess.run(
-            command.argv,
-            env=command.environ(os.environ),
-            cwd=command.cwd,
-            input=stdin,
-            stdin=subprocess.DEVNULL if stdin is None else None,
-            capture_output=True,
-            encoding="utf-8",
-            errors="replace",
-            timeout=timeout,
-            check=False,
-        )
-    except OSError as error:
-        raise _not_started(command, error) from error
-    except subprocess.TimeoutExpired as error:
-        raise EngineError(
-            f"{command.argv[0]} gave no answer within {timeout:g} seconds",
-            fix="run it by hand to see where it hangs: " + " ".join(command.argv[:4]),
-        ) from error
-    return Completed(returncode=done.returncode, stdout=done.stdout, stderr=done.stderr)
-
-
-class Running:
-    """A started program whose standard error is read line by line."""
-
-    def __init__(self, command: Command, *, pass_fds: tuple[int, ...] = ()) -> None:
-        try:
-            self._popen = subprocess.Popen(
+        with _uninterrupted():
+            popen = subprocess.Popen(
                 command.argv,
                 env=command.environ(os.environ),
                 cwd=command.cwd,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE if command.merged else None,
-                stderr=subprocess.STDOUT if command.merged else subprocess.PIPE,
-                start_new_session=True,
-                pass_fds=pass_fds,
+                stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                encoding="utf-8",
+                errors="replace",
             )
+            _WAITED_FOR.add(popen)
+    except OSError as error:
+        raise _not_started(command, error) from error
+    with popen:
+        try:
+            stdout, stderr = popen.communicate(stdin, timeout)
+        except subprocess.TimeoutExpired as error:
+            raise EngineError(
+                f"{command.argv[0]} gave no answer within {timeout:g} seconds",
+                fix="run it by hand to see where it hangs: " + " ".join(command.argv[:4]),
+            ) from error
+        finally:
+            popen.kill()  # does nothing when it has ended
+            _WAITED_FOR.discard(popen)
+    return Completed(returncode=popen.returncode, stdout=stdout, stderr=stderr)
+
+
+_WAITED_FOR: set[subprocess.Popen[str]] = set()
+
+
+@atexit.register
+def _kill_rest() -> None:
+    """What a background thread of ours still waits for must not outlive us."""
+    for popen in tuple(_WAITED_FOR):
+        popen.kill()
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Signals that come in here are delivered at its end, for Popen loses a child when it is interrupted.
+
+    They can't be blocked instead: the child would inherit that. Only the main thread gets signals.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    came: list[int] = []
+
+    def note(number: int, _: FrameType | None) -> None:
+        came.append(number)
+
+    watched = [n for n in (signal.SIGINT, signal.SIGTERM) if callable(signal.getsignal(n))]
+    before = {number: signal.signal(number, note) for number in watched}
+    try:
+        yield
+    finally:
+        for watching, handler in before.items():
+            signal.signal(watching, handler)
+        for number in came:
+            signal.raise_signal(number)
+
+
+class Running:
+    """A started program whose standard error is read line by line (or standard output: see `Command`)."""
+
+    def __init__(self, command: Command, *, pass_fds: tuple[int, ...] = ()) -> None:
+        self._both = command.reports_on_stdout
+        self._stopping = threading.Lock()
+        try:
+            with _stdout(command) as stdout, _uninterrupted():
+                self._popen = subprocess.Popen(
+                    command.argv,
+                    env=command.environ(os.environ),
+                    cwd=command.cwd,
+                    stdin=subprocess.DEVNULL,
+                    stdout=stdout,
+                    stderr=subprocess.STDOUT if command.merged else subprocess.PIPE,
+                    start_new_session=True,
+                    pass_fds=pass_fds,
+                )
         except OSError as error:
             raise _not_started(command, error) from error
-        self._stopping = threading.Lock()
+        except BaseException:
+            if hasattr(self, "_popen"):
+                self.stop()
+                self._popen.communicate()
+            raise
 
     @property
     def pid(self) -> int:
@@ -108,12 +165,32 @@ class Running:
 
     def lines(self, on_line: Callable[[bytes], None]) -> int:
         """Call `on_line` for each line of standard error (without its newline); return the exit code."""
-        output = self._popen.stderr or self._popen.stdout
+        output = self._popen.stdout if self._both else self._popen.stderr or self._popen.stdout
         assert output is not None
-        with output:
+        with output, self._closing_words() as closing:
             for line in output:
                 on_line(line.rstrip(b"\r\n"))
+        for line in closing:
+            on_line(CLOSING + line.rstrip(b"\r\n"))
         return self._popen.wait()
+
+    @contextmanager
+    def _closing_words(self) -> Iterator[list[bytes]]:
+        """The lines of standard error, complete on leaving; none where it is what `lines` reads."""
+        lines: list[bytes] = []
+        errors = self._popen.stderr if self._both else None
+        if errors is None:
+            yield lines
+            return
+
+        def drain() -> None:
+            with errors:
+                lines.extend(errors)
+
+        thread = threading.Thread(target=drain, daemon=True)
+        thread.start()
+        yield lines
+        thread.join()  # not when interrupted: the child still lives
 
     def stop(self) -> None:
         """INT, then TERM, then KILL to the whole process group; returns when the child is gone.
@@ -164,6 +241,15 @@ def start_detached(
             raise _not_started(command, error) from error
     popen.returncode = 0  # it is meant to outlive us: no ResourceWarning for a child not waited for
     return popen.pid
+
+
+@contextmanager
+def _stdout(command: Command) -> Iterator[BinaryIO | int | None]:
+    if command.answer:
+        with Path(command.answer).open("wb") as file:
+            yield file
+    else:
+        yield subprocess.PIPE if command.merged or command.reports_on_stdout else None
 
 
 def _signal_group(pid: int, number: signal.Signals) -> None:

@@ -75,3 +75,70 @@ def test_a_detached_program_outlives_the_call(tmp_path: Path) -> None:
     assert (tmp_path / "log").read_text() == "hello\n"
     os.kill(pid, signal.SIGKILL)
     os.waitpid(pid, 0)
+
+
+BOTH = "echo error >&2; echo one; echo two"
+
+
+def test_progress_on_standard_output_comes_before_what_is_said_on_standard_error() -> None:
+    lines: list[bytes] = []
+    running = Running(Command(argv=("sh", "-c", BOTH), reports_on_stdout=True))
+    assert running.lines(lines.append) == 0
+    assert lines == [b"one", b"two", b"\0error"]
+
+
+def test_an_answer_goes_to_its_file(tmp_path: Path) -> None:
+    lines: list[bytes] = []
+    running = Running(Command(argv=("sh", "-c", BOTH), answer=str(tmp_path / "answer")))
+    assert running.lines(lines.append) == 0
+    assert lines == [b"error"]
+    assert (tmp_path / "answer").read_text() == "one\ntwo\n"
+
+
+def test_an_interruption_does_not_wait_for_a_program_that_goes_on() -> None:
+    def interrupt(_: bytes) -> None:
+        raise KeyboardInterrupt
+
+    running = Running(Command(argv=("sh", "-c", "echo one; exec sleep 60"), reports_on_stdout=True))
+    began = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        running.lines(interrupt)
+    running.stop()
+    assert time.monotonic() - began < 5
+
+
+class _Rung(BaseException):
+    pass
+
+
+def test_a_child_is_never_lost_to_a_signal_while_it_starts() -> None:
+    def ring(number: int, _: object) -> None:
+        raise _Rung
+
+    before = signal.signal(signal.SIGINT, ring)
+    try:
+        for moment in range(60):
+            timer = threading.Timer(moment / 20_000, os.kill, (os.getpid(), signal.SIGINT))
+            running = None
+            try:
+                timer.start()
+                running = Running(Command(argv=("sleep", "7301234")))
+                timer.join()
+                time.sleep(0.01)
+            except _Rung:
+                pass
+            if running:
+                running.stop()
+                running.lines(lambda _: None)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    sleeping = b"sleep\x007301234\x00"
+    left = [p for p in Path("/proc").glob("[0-9]*/cmdline") if _read(p) == sleeping]
+    assert left == []
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""
