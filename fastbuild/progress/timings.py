@@ -168,12 +168,15 @@ class Fold:
             self._tracks[id] = Track(id)
         return self._tracks[id]
 
-    def timing(self, lines: StepLines | None = None) -> BuildTiming:
-        """What is known so far; `lines` adds the line of the Dockerfile to each step where it is certain."""
+    def timing(self, lines: StepLines | None = None, *, stopped: bool = False) -> BuildTiming:
+        """What is known so far; `lines` adds the line of the Dockerfile to each step where it is certain.
+
+        `stopped`: we ended the engine's client, so what had no end yet was cancelled.
+        """
         tracks = [track for track in self._tracks.values() if track.name.instruction]
         error = self._error(tracks)
         moments = [m for track in tracks for m in track.moments()]
-        steps = [self._step(group, bool(error)) for group in groups(tracks)]
+        steps = [self._step(group, stopped or bool(error)) for group in groups(tracks)]
         if lines is not None:
             steps = _with_lines(steps, [StepName.parse(step.name) for step in steps], lines)
         return BuildTiming(

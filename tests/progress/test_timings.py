@@ -76,6 +76,13 @@ def test_an_interrupted_build_has_no_failed_step() -> None:
     assert statuses("cancelled") == {1: "source", 2: "ran", 3: "cancelled", 4: "not_reached"}
 
 
+def test_what_was_under_way_when_we_stopped_it_was_cancelled() -> None:
+    folded = Fold(imports=False, store_was_empty=False)
+    folded.add(ran(1.0, None))
+    assert folded.timing().steps[0].status is Status.UNKNOWN
+    assert folded.timing(stopped=True).steps[0].status is Status.CANCELLED
+
+
 def test_fetched_layers_prove_a_remote_hit() -> None:
     steps = by_line(recordings.timing("s3-blobs"))
     assert (steps[4].status, steps[13].status) == (Status.HIT_REMOTE, Status.HIT_REMOTE)
