@@ -23,8 +23,9 @@ def dependants(
 
     BuildKit re-runs only the named stages and may serve later ones from results made before
     (reference: solver behaviour of `no-cache=STAGE`), so all that depend on them must be named.
-    Unnamed stages go by their index. A reference with a variable counts as a dependency, to be safe,
-    unless it is a FROM whose global ARGs have values.
+    Unnamed stages have an empty name, which stands for all of them (dockerui.Client.IsNoCache compares
+    it with what was written after AS); `names` may give their index. A reference with a variable counts
+    as a dependency, to be safe, unless it is a FROM whose global ARGs have values.
     """
     import dockerfile
 
@@ -37,7 +38,7 @@ def dependants(
         if command.cmd.upper() == "FROM":
             index += 1
             match = FROM.match(" ".join(command.value))
-            base, name = (match[1], match[2] or str(index)) if match else ("$", str(index))
+            base, name = (match[1], match[2] or "") if match else ("$", "")
             current = name.lower()
             uses = {_expand(base, values).lower()}
         elif command.cmd.upper() == "ARG" and index < 0:
@@ -45,8 +46,9 @@ def dependants(
             continue
         else:
             uses = {source.lower() for source in USES.findall(words)}
-        if index >= 0 and (current in wanted or uses & wanted or any("$" in use for use in uses)):
-            wanted |= {current, str(index)}
+        own = {current, str(index)}
+        if index >= 0 and ((own | uses) & wanted or any("$" in use for use in uses)):
+            wanted |= own
             if current not in found:
                 found.append(current)
     return tuple(found)

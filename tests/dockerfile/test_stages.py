@@ -24,10 +24,11 @@ RUN three
 @pytest.mark.parametrize(
     ("names", "reached"),
     [
-        (("base",), ("base", "build", "3", "last")),
-        (("BUILD",), ("build", "3", "last")),
+        (("base",), ("base", "build", "", "last")),
+        (("BUILD",), ("build", "", "last")),
         (("assets",), ("assets", "tools")),
         (("last",), ("last",)),
+        (("3",), ("", "last")),
         (("tools", "last"), ("tools", "last")),
     ],
 )
