@@ -25,6 +25,7 @@ class Job:
     `--build-context`s, by name; `links` has a link of each such name to its directory. `workdir` is
     a fresh directory for the engine's result files.
     `host_gateway` is the address that `host-gateway` stands for, empty where unknown.
+    `default_provenance`: images get the provenance that buildx adds unasked.
     """
 
     request: BuildRequest
@@ -34,6 +35,7 @@ class Job:
     named_copies: tuple[tuple[str, str], ...] = ()
     proxy_args: tuple[tuple[str, str], ...] = ()
     host_gateway: str = ""
+    default_provenance: bool = True
     env: tuple[tuple[str, str], ...] = ()
     secret_env: tuple[tuple[str, str], ...] = field(default=(), repr=False)
 
@@ -46,6 +48,11 @@ class Job:
     def metadata_file(self) -> str:
         """Where the engine writes its result metadata (JSON)."""
         return f"{self.workdir}/metadata.json"
+
+    @property
+    def answer_file(self) -> str:
+        """Where the engine's answer to a `--call` is kept, where we have to judge it."""
+        return f"{self.workdir}/answer"
 
     @property
     def image_archive(self) -> str:

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 from fastbuild.engines.api import unsupported
 from fastbuild.errors import UsageError
 from fastbuild.process import Command
-from fastbuild.progress import rawjson
 from fastbuild.request import Output, is_remote, join_fields, oci_layout_digest, parse_fields
 
 if TYPE_CHECKING:
@@ -40,6 +39,8 @@ CALLS |= {"targets": "frontend.targets", "subrequests.describe": "frontend.subre
 
 def reader() -> Callable[[bytes], tuple[Event, ...]]:
     """See `Engine.reader`."""
+    from fastbuild.progress import rawjson
+
     return rawjson.parse
 
 
@@ -65,7 +66,12 @@ def build_command(job: Job) -> Command:
         for value in values:
             argv += [flag, value]
     return Command(
-        argv=tuple(argv), env=job.env, secret_env=job.secret_env, description=f"build {request.context}"
+        argv=tuple(argv),
+        env=job.env,
+        secret_env=job.secret_env,
+        # buildctl prints findings and exits with 0 all the same
+        answer="" if request.call == "build" else job.answer_file,
+        description=f"build {request.context}",
     )
 
 
@@ -78,7 +84,7 @@ def _opts(job: Job) -> Iterator[tuple[str, str | None]]:
     yield from _source_opts(job)
     yield from _argument_opts(job)
     yield from _limit_opts(job)
-    yield from _attestation_opts(request)
+    yield from _attestation_opts(job)
     if request.call != "build":
         yield "requestid", _call(request.call)
         yield "frontend.caps", "moby.buildkit.frontend.subrequests"
@@ -89,17 +95,14 @@ def _source_opts(job: Job) -> Iterator[tuple[str, str | None]]:
     if is_remote(request.context):
         yield "context", request.context
         if request.file:
-            yield (
-                "filename",
-                request.file if not Path(request.file).is_file() else Path(request.file).name,
-            )
+            yield "filename", Path(request.file).name if _is_here(request.file) else request.file
     else:
         yield "filename", Path(request.file or "Dockerfile").name
         if job.context_name:
             # An empty session id after the colon: any session of this build will do, so the copy is
             # found by name alone (source/local/source.go).
             yield "local-sessionid:context", f"{job.context_name}:"
-    if is_remote(request.context) and request.file and Path(request.file).is_file():
+    if is_remote(request.context) and _is_here(request.file):
         yield "dockerfilekey", "dockerfile"
     copies = dict(job.named_copies)
     for name, source in request.build_contexts:
@@ -109,6 +112,11 @@ def _source_opts(job: Job) -> Iterator[tuple[str, str | None]]:
             yield f"context:{name}", f"oci-layout://{_store(name)}@{oci_layout_digest(source)}"
         else:
             yield f"context:{name}", source
+
+
+def _is_here(file: str | None) -> bool:
+    """Whether the Dockerfile of a remote context is a local one: as with buildx, an absolute path."""
+    return bool(file) and Path(str(file)).is_absolute()
 
 
 def _argument_opts(job: Job) -> Iterator[tuple[str, str | None]]:
@@ -166,15 +174,20 @@ def _address(job: Job, ip: str) -> str:
     return job.host_gateway
 
 
-def _attestation_opts(request: BuildRequest) -> Iterator[tuple[str, str | None]]:
-    for attest in request.attests:
+def _attestation_opts(job: Job) -> Iterator[tuple[str, str | None]]:
+    kinds = set()
+    for attest in job.request.attests:
         fields = dict(parse_fields(attest, flag="--attest"))
         kind = fields.pop("type", "")
         if not kind:
             raise UsageError(f"--attest: no type in {attest!r}", fix="use type=provenance or type=sbom")
+        kinds.add(kind)
         if fields.pop("disabled", "") == "true":
             continue
         yield f"attest:{kind}", join_fields(tuple(fields.items())) if fields else ""
+    images = any(output.type in ("image", "oci") for output in outputs(job))
+    if job.default_provenance and images and "provenance" not in kinds:
+        yield "attest:provenance", "mode=min,inline-only=true"
 
 
 def _call(call: str) -> str:
@@ -196,7 +209,7 @@ def _locals(job: Job) -> Iterator[tuple[str, str]]:
         for local in (f"{name}-{name}-context", f"{name}-context") if name else ("context",):
             yield local, request.context
         yield "dockerfile", str(Path(request.file or f"{request.context}/Dockerfile").parent)
-    elif request.file and Path(request.file).is_file():
+    elif request.file and _is_here(request.file):
         yield "dockerfile", str(Path(request.file).parent)
     for name, source in request.build_contexts:
         if name in copies:

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from fastbuild.engines.api import unsupported
 from fastbuild.process import Command
-from fastbuild.progress import rawjson
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -21,6 +20,8 @@ KEEPS_COPIES = True
 
 def reader() -> Callable[[bytes], tuple[Event, ...]]:
     """See `Engine.reader`."""
+    from fastbuild.progress import rawjson
+
     return rawjson.parse
 
 
@@ -46,7 +47,11 @@ def build_command(job: Job) -> Command:
     # `app` would share one. A link with a name of its own keeps them apart.
     argv.append(f"{job.links}/{job.context_name}" if job.context_name else request.context)
     return Command(
-        argv=tuple(argv), env=job.env, secret_env=job.secret_env, description=f"build {request.context}"
+        argv=tuple(argv),
+        env=job.env,
+        secret_env=job.secret_env,
+        answer="" if request.call == "build" else job.answer_file,
+        description=f"build {request.context}",
     )
 
 

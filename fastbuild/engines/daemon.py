@@ -74,7 +74,8 @@ def ensure_running(settings: DaemonSettings, environ: Mapping[str, str]) -> Daem
     lease = Lease(settings.lease)
     try:
         record, note = starting.connected(settings.record), ""
-        if record is None or record["wanted"] != wanted or not starting.is_supervised(record):
+        stale = settings.stale.exists()
+        if record is None or record["wanted"] != wanted or stale or not starting.is_supervised(record):
             with locked(settings.lock):
                 record, note = _settle(settings, environ, lease, wanted)
         return Daemon(
@@ -95,11 +96,11 @@ def _settle(
 ) -> tuple[starting.Record, str]:
     """Under the lock: start, restart or adopt, whatever is needed by now."""
     record, note = starting.connected(settings.record, starting.START_SECONDS), ""
-    if record is not None and record["wanted"] != wanted:
+    if record is not None and (record["wanted"] != wanted or settings.stale.exists()):
         if lease.alone():
             starting.end(record)
             record = None
-        else:
+        elif record["wanted"] != wanted:
             note = "the engine is in use and keeps its earlier settings until it is idle"
     lease.share()
     if record is not None and not starting.is_supervised(record):
@@ -107,6 +108,15 @@ def _settle(
     # asked again: it may have been stopped for idleness while the lease was let go
     record = starting.connected(settings.record)
     return record or starting.start(settings, environ, wanted), note
+
+
+def restart_next_time(settings: DaemonSettings) -> None:
+    """Have the next build restart the engine: one was interrupted while it read a cache.
+
+    A cancelled import goes on waiting for its server and keeps every later build waiting too (seen with
+    BuildKit v0.34.1). Not now: an interrupt must be quick, and an engine that waits takes a second to end.
+    """
+    settings.stale.touch()
 
 
 def stop(settings: DaemonSettings) -> bool:

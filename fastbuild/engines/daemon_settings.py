@@ -59,6 +59,11 @@ class DaemonSettings:
         return self.folder / "in-use"
 
     @property
+    def stale(self) -> Path:
+        """Exists when the engine must be restarted before it is used: see `daemon.restart_next_time`."""
+        return self.folder / "stale"
+
+    @property
     def credentials(self) -> Path:
         """Where a new engine looks for AWS credentials."""
         return self.paths.runtime / "aws-credentials"

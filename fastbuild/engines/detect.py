@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fastbuild import process
-from fastbuild.engines import buildctl, buildx, docker, toolchain
+from fastbuild.engines import toolchain
 from fastbuild.engines.docker_config import config_folder, docker_config
 from fastbuild.errors import EngineError, UsageError
 from fastbuild.process import Command
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from fastbuild.engines.api import Engine
     from fastbuild.paths import Paths
 
-ENGINES: dict[str, Engine] = {"buildctl": buildctl, "buildx": buildx, "docker": docker}
 NAMES = ("buildctl", "buildx", "private", "docker")
 
 PROBE_TIMEOUT = 20.0
@@ -46,8 +45,20 @@ class Choice:
 
     @property
     def engine(self) -> Engine:
-        """The module that makes its commands."""
-        return ENGINES["buildctl" if self.name == "private" else self.name]
+        """The module that makes its commands: the only one of them that a build imports."""
+        match self.name:
+            case "docker":
+                from fastbuild.engines import docker
+
+                return docker
+            case "buildx":
+                from fastbuild.engines import buildx
+
+                return buildx
+            case _:
+                from fastbuild.engines import buildctl
+
+                return buildctl
 
 
 def choose(wanted: str, builder: str, environ: Mapping[str, str], paths: Paths) -> Choice:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from fastbuild.engines.api import unsupported
 from fastbuild.process import Command
-from fastbuild.progress.classic import Classic
 from fastbuild.request import is_remote
 
 if TYPE_CHECKING:
@@ -31,6 +30,8 @@ INSTEAD = "use `fastbuild engine install`, --engine buildx or BUILDKIT_HOST"
 
 def reader() -> Callable[[bytes], tuple[Event, ...]]:
     """See `Engine.reader`: the classic builder reports text, one step after the other."""
+    from fastbuild.progress.classic import Classic
+
     return Classic(time.time).parse
 
 
@@ -51,7 +52,7 @@ def build_command(job: Job) -> Command:
         argv=tuple(argv),
         env=env,
         secret_env=job.secret_env,
-        merged=True,
+        reports_on_stdout=True,
         description=f"build {request.context}",
     )
 

@@ -99,6 +99,7 @@ def start(settings: DaemonSettings, environ: Mapping[str, str], wanted: list[obj
     """
     if (old := read(settings.record)) is not None:
         end(old)
+    settings.stale.unlink(missing_ok=True)
     record: Record = {
         "argv": _argv(settings, environ, str(wanted[-1])),
         "lease": str(settings.lease),

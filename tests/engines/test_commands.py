@@ -115,8 +115,20 @@ TABLE: list[tuple[dict[str, object], list[str], list[str], list[str]]] = [
     ({"tags": ("a", "b")}, [], ["--tag", "a", "b"], ["--tag", "a", "b"]),
     (
         {"tags": ("a", "b"), "push": True},
-        ['type=image,"name=a,b",push=true'],
+        ["attest:provenance=mode=min,inline-only=true", 'type=image,"name=a,b",push=true'],
         ["--tag", "a", "b", "--push"],
+        REFUSED,
+    ),
+    (
+        {"outputs": (Output("oci", (("dest", "o"),)),)},
+        ["attest:provenance=mode=min,inline-only=true", "type=oci,dest=o"],
+        ["type=oci,dest=o"],
+        REFUSED,
+    ),
+    (
+        {"outputs": (Output("oci", (("dest", "o"),)),), "attests": ("type=provenance,disabled=true",)},
+        ["type=oci,dest=o"],
+        ["type=oci,dest=o", "--attest", "type=provenance,disabled=true"],
         REFUSED,
     ),
     ({"load": True}, ["type=docker,dest=/w/image.tar"], ["--load"], []),
@@ -166,6 +178,12 @@ def test_each_field_on_each_engine(
 def test_every_field_of_a_request_reaches_the_table() -> None:
     elsewhere = {"context", "file", "annotations", "builder", "iidfile", "metadata_file", "quiet"}
     assert {key for row in TABLE for key in row[0]} | elsewhere == set(BuildRequest.__slots__)
+
+
+def test_buildx_s_unasked_provenance_can_be_left_out() -> None:
+    request = replace(PLAIN, push=True)
+    assert "attest:provenance=mode=min,inline-only=true" in argv("buildctl", request)
+    assert not [w for w in argv("buildctl", request, default_provenance=False) if "provenance" in w]
 
 
 def test_host_gateway_needs_an_engine_that_knows_the_host() -> None:
