@@ -15,7 +15,6 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import secrets
 import stat
 from contextlib import suppress
 from dataclasses import dataclass
@@ -61,6 +60,38 @@ def scan(root: Path, prunes: Callable[[str], bool] = lambda _: False) -> Index:
                     [info.st_ctime_ns, info.st_ino],
                 ]
     return index
+
+
+def require_readable(root: Path, index: Index, dockerignore: str) -> None:
+    """Raise UsageError when a file that `scan` found can't be read, and .dockerignore does not leave it out.
+
+    BuildKit would send it as an empty file and say nothing (seen with v0.34.1). Classic docker refused
+    such contexts, too.
+    """
+    if os.geteuid() == 0:
+        return
+    closed = [path for path, (visible, _) in index.items() if _is_closed(visible, root, path)]
+    if not closed:
+        return
+    from docker.utils.build import PatternMatcher
+
+    lines = (line.strip() for line in dockerignore.splitlines())
+    ignored = PatternMatcher([line for line in lines if line and not line.startswith("#")])
+    for path in sorted(closed):
+        if not ignored.matches(path):  # type: ignore[arg-type]  # it takes texts alone
+            raise UsageError(
+                f"the build context can't be read: {root / path}: Permission denied",
+                cause="the file belongs to another user",
+                fix="make it readable, or list it in .dockerignore",
+            )
+
+
+def _is_closed(visible: object, root: Path, path: str) -> bool:
+    if not isinstance(visible, list):
+        return False  # a directory
+    mode = int(visible[2])
+    everyone = mode & 0o444 == 0o444
+    return stat.S_ISREG(mode) and not everyone and not os.access(root / path, os.R_OK)
 
 
 def _entries(root: Path, parent: str) -> Iterator[os.DirEntry[str]]:
@@ -130,9 +161,13 @@ class ContextLease:
     _file: Path
     _generation: str
     _index: Index
+    _changed: bool
 
     def sent(self) -> None:
         """The daemon now has the state that was scanned: remember it."""
+        if not self._changed:
+            self.untouched()
+            return
         text = json.dumps({"generation": self._generation, "index": self._index})
         beside = self._file.with_suffix(".new")
         beside.write_text(text, encoding="utf-8", errors="surrogateescape")
@@ -159,10 +194,11 @@ def lease(home: Path, key: str, index: Index) -> ContextLease:
     slot, lock = _free_slot(folder)
     file = folder / f"{slot}.json"
     generation, before = _set_aside(file)
-    if hides_change(before, index):
+    changed = not generation or before != index
+    if changed and hides_change(before, index):
         generation = ""
-    generation = generation or secrets.token_hex(4)
-    return ContextLease(f"{key}-{slot}-{generation}", lock, file, generation, index)
+    generation = generation or os.urandom(4).hex()
+    return ContextLease(f"{key}-{slot}-{generation}", lock, file, generation, index, changed)
 
 
 def _free_slot(folder: Path) -> tuple[int, int]:

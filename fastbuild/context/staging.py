@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tarfile
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -11,6 +10,8 @@ from fastbuild.errors import UsageError
 from fastbuild.request import is_remote, parse_fields
 
 if TYPE_CHECKING:
+    import tarfile
+
     from fastbuild.request import BuildRequest
 
 MAGICS = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ")
@@ -36,6 +37,8 @@ def stage(request: BuildRequest, stdin: BinaryIO, workdir: Path) -> BuildRequest
     if request.context == "-":
         request = _from_stdin(request, stdin, workdir)
     _check_secrets(request)
+    contexts = tuple((name, _absolute(name, source)) for name, source in request.build_contexts)
+    request = replace(request, build_contexts=contexts)
     if is_remote(request.context):
         return request
     context = Path(request.context).absolute()
@@ -45,8 +48,7 @@ def stage(request: BuildRequest, stdin: BinaryIO, workdir: Path) -> BuildRequest
             fix="name an existing directory, a git or http URL, or - for standard input",
         )
     file = _dockerfile(context, request.file)
-    contexts = tuple((name, _absolute(name, source)) for name, source in request.build_contexts)
-    return replace(request, context=str(context), file=str(file), build_contexts=contexts)
+    return replace(request, context=str(context), file=str(file))
 
 
 def is_directory(source: str) -> bool:
@@ -84,6 +86,10 @@ def _from_stdin(request: BuildRequest, stdin: BinaryIO, workdir: Path) -> BuildR
         if file and not Path(file).is_absolute():
             file = str(context / file)
         return replace(request, context=str(context), file=file)
+    if request.file:
+        raise UsageError(
+            "there are two Dockerfiles: standard input and -f", fix="leave -f out, or pipe a tar archive"
+        )
     text = head + stdin.read(DOCKERFILE_LIMIT)
     if not text.strip():
         raise UsageError("standard input was empty", fix="pipe a Dockerfile or a tar archive to fastbuild")
@@ -110,6 +116,8 @@ class _Joined:
 
 
 def _unpack(stream: _Joined, context: Path) -> None:
+    import tarfile
+
     def keep_modes(member: tarfile.TarInfo, root: str) -> tarfile.TarInfo | None:
         if member.isdev():
             raise UsageError(f"the tar archive holds a device: {member.name}")

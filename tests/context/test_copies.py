@@ -131,3 +131,16 @@ def test_an_unreadable_directory_is_named(project: Path) -> None:
     (project / "src").chmod(0)
     with pytest.raises(UsageError, match="src"):
         copies.scan(project)
+
+
+def test_a_closed_file_is_an_error_unless_ignored(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (project / "closed.key").write_text("x")
+    (project / "closed.key").chmod(0o600)
+    index = copies.scan(project)
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    monkeypatch.setattr("os.access", lambda path, mode: not str(path).endswith("closed.key"))
+    with pytest.raises(UsageError, match=r"closed\.key"):
+        copies.require_readable(project, index, "")
+    with pytest.raises(UsageError, match=r"closed\.key"):
+        copies.require_readable(project, index, "*.key\n!closed.key\n")
+    copies.require_readable(project, index, "# keys\n\n*.key\n")
