@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import signal
 import sys
 from importlib import import_module
 from typing import TYPE_CHECKING
@@ -40,9 +42,9 @@ class LazyGroup(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """As click's, with a suggestion for a mistyped command."""
-        import difflib
-
         if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            import difflib
+
             close = difflib.get_close_matches(args[0], COMMANDS, n=1)
             hint = f"did you mean {close[0]}?" if close else "see fastbuild --help"
             raise UsageError(f"there is no command {args[0]!r}", fix=hint)
@@ -62,7 +64,10 @@ def cli() -> None:
 
 def main(args: Sequence[str] | None = None) -> None:
     """Run the command line and exit with the code of `errors`."""
-    sys.exit(run(args))
+    code = run(args)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # too late: it would only spoil the exit code
+    gc.freeze()  # what is left goes with the process: looking through it for cycles costs 10 ms
+    sys.exit(code)
 
 
 def run(args: Sequence[str] | None = None) -> int:
@@ -82,4 +87,9 @@ def run(args: Sequence[str] | None = None) -> int:
         return 130
     except BrokenPipeError:
         return 1
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        cause = "a full disk, or rights that are missing"
+        click.echo(UsageError(f"{where}{error.strerror or error}", cause=cause).render(), err=True)
+        return UsageError.exit_code
     return result if isinstance(result, int) else 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
@@ -95,6 +94,8 @@ def _from_environ(environ: Mapping[str, str]) -> Mapping[str, object]:
 def _typed(key: str, value: object, source: str) -> object:
     kinds = {field.name: type(field.default) for field in fields(Settings)}
     if key not in kinds:
+        import difflib
+
         close = difflib.get_close_matches(key, kinds, n=1)
         hint = f"did you mean {close[0]}?" if close else f"known: {', '.join(kinds)}"
         raise UsageError(f"{source}: there is no setting {key!r}", fix=hint)

@@ -60,9 +60,13 @@ class EngineError(FastbuildError):
 
 
 class DockerfileSyntax(FastbuildError):
-    """The Dockerfile does not parse."""
+    """The Dockerfile does not parse. ``what`` is the engine's own message, unchanged."""
 
     exit_code = 4
+
+    def render(self) -> str:
+        """The engine's own text, without a prefix of ours."""
+        return self.what
 
 
 class Interrupted(FastbuildError):

@@ -154,8 +154,9 @@ def _read_by_git(root: Path, common: Path) -> GitFacts:
 
 
 def _git(root: Path, *arguments: str) -> str | None:
+    """What git answers; it makes no lock file, which it would leave behind when it is killed."""
     try:
-        done = run(Command(argv=("git", "-C", str(root), *arguments)), timeout=TIMEOUT)
+        done = run(Command(argv=("git", "--no-optional-locks", "-C", str(root), *arguments)), timeout=TIMEOUT)
     except EngineError:
         return None
     return done.stdout if done.returncode == 0 else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from datetime import UTC, datetime
@@ -17,7 +18,6 @@ from fastbuild.errors import UsageError
 from fastbuild.progress.timings import BuildTiming
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Iterator
 
 VERSION = 1
@@ -182,8 +182,6 @@ class History:
 
     @contextmanager
     def _connected(self, *, create: bool) -> Iterator[sqlite3.Connection]:
-        import sqlite3
-
         try:
             if create:
                 _make_private(self._path)
@@ -223,7 +221,7 @@ def write_record(path: Path, record: BuildRecord) -> None:
 
 
 def check_writable(path: Path) -> None:
-    """Raise UsageError before a long build if `write_record` would fail after it; leaves nothing behind."""
+    """Raise UsageError before a long build if writing a file would fail after it; leaves nothing behind."""
     import tempfile
 
     try:
@@ -255,7 +253,7 @@ def _replace(path: Path, text: str) -> None:
 
 def _not_writable(path: Path, error: OSError) -> UsageError:
     return UsageError(
-        f"the record {path} can't be written: {error.strerror}",
+        f"{path} can't be written: {error.strerror}",
         cause="the directory is absent or read-only, or the disk is full",
-        fix="give --record a path in a directory that can be written",
+        fix="name a file in a directory that can be written",
     )

@@ -58,7 +58,10 @@ def command(context: str, **flags: Any) -> int:
 
 @contextmanager
 def _signals() -> Iterator[None]:
-    """Ctrl-C and SIGTERM raise Interrupted, once; what was started is stopped on the way out."""
+    """Ctrl-C and SIGTERM raise Interrupted, once; what was started is stopped on the way out.
+
+    After the first one they stay ignored until the process is gone: a second one changes no exit code.
+    """
 
     def interrupt(number: int, _frame: object) -> None:
         for ignored in (signal.SIGINT, signal.SIGTERM):
@@ -70,4 +73,5 @@ def _signals() -> Iterator[None]:
         yield
     finally:
         for number, handler in before.items():
-            signal.signal(number, handler)
+            if signal.getsignal(number) is interrupt:
+                signal.signal(number, handler)

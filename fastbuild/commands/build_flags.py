@@ -6,6 +6,7 @@ A test compares the names with docker's own help, so that a new flag of theirs f
 from __future__ import annotations
 
 import os
+import re
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -120,7 +121,7 @@ def request_from_flags(context: str, flags: Mapping[str, Any]) -> BuildRequest:
         context=context,
         file=flags["file"],
         target=flags["target"],
-        tags=flags["tag"],
+        tags=tuple(_tag(text) for text in flags["tag"]),
         build_args=tuple(_argument(text) for text in flags["build_arg"]),
         labels=tuple(_pair(text, "--label", bare=True) for text in flags["label"]),
         platforms=tuple(p for text in flags["platform"] for p in text.split(",") if p),
@@ -163,6 +164,24 @@ def _argument(text: str) -> tuple[str, str | None]:
     if not name:
         raise UsageError(f"--build-arg {text!r} has no name", fix="write KEY=VALUE")
     return name, value if separator else os.environ.get(name)
+
+
+_PART = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
+_TAG = re.compile(
+    r"(?:(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:]+\])(?::\d+)?/)?"
+    rf"{_PART}(?:/{_PART})*(?::[A-Za-z0-9_][A-Za-z0-9_.-]{{0,127}})?"
+)
+"""A name for an image. Grammar: github.com/distribution/reference, reference.go; without a digest."""
+
+
+def _tag(text: str) -> str:
+    """`text`; BuildKit would refuse a wrong one when all is built."""
+    if _TAG.fullmatch(text):
+        return text
+    raise UsageError(
+        f"--tag {text!r} is no name for an image",
+        fix="write [HOST[:PORT]/]name[:TAG] in lower-case letters, digits, and - _ . between them",
+    )
 
 
 def _pair(text: str, flag: str, *, bare: bool = False) -> tuple[str, str]:

@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING
 
 from fastbuild.context import copies
 from fastbuild.context.staging import is_directory
-from fastbuild.pipeline.faults import Watch
 from fastbuild.process import Running
-from fastbuild.progress.events import Event, Vertex
-from fastbuild.progress.timings import Fold
 from fastbuild.request import is_remote
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from fastbuild.engines.api import Engine, Job
+    from fastbuild.pipeline.faults import Watch
+    from fastbuild.progress.events import Event
+    from fastbuild.progress.timings import Fold
     from fastbuild.request import BuildRequest
 
 WATCH_EVERY = 0.25
@@ -42,7 +42,9 @@ class Bench:
     `daemon` tells daemons apart, for each has its own copies of contexts; what was sent to each is
     kept below `copies_home`. `client` tells this user on this machine from all others.
     `cache_timeout` is in seconds. `unblock` is called after an
-    attempt that got stuck. `folds` gets each attempt's sum of events, also of one interrupted.
+    attempt that got stuck. `meanwhile` is called when the engine has been started. `folds` gets each
+    attempt's sum of events, `problems` a sentence for each cache that failed, also of one interrupted.
+    `abandoned` is called when an attempt is interrupted while it reads a cache.
     """
 
     engine: Engine
@@ -55,34 +57,51 @@ class Bench:
     on_event: Callable[[Event], None]
     on_line: Callable[[bytes], None]
     unblock: Callable[[], None] = lambda: None
+    meanwhile: Callable[[], None] = lambda: None
+    abandoned: Callable[[], None] = lambda: None
     folds: list[Fold] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
 
 
 def attempt(bench: Bench, request: BuildRequest) -> Attempt:
     """Run the engine once on `request`; returns when it has ended, or was stopped as stuck."""
+    with ExitStack() as stack:
+        job, sent = _lease_copies(bench, replace(bench.job, request=request), stack)
+        running = Running(bench.engine.build_command(job), pass_fds=sent.locks)
+        try:
+            return _follow(running, bench, request, sent)
+        except BaseException:
+            running.stop()
+            raise
+
+
+def _follow(running: Running, bench: Bench, request: BuildRequest, sent: _Sent) -> Attempt:
+    # what reads events is imported now, while the engine works: it would delay the start
+    from fastbuild.pipeline.faults import Watch
+    from fastbuild.progress.timings import Fold
+
     watch = Watch(bench.cache_timeout)
     fold = Fold(imports=bool(request.cache_from), store_was_empty=bench.store_was_empty)
     bench.folds.append(fold)
     read = bench.engine.reader()
-    with ExitStack() as stack:
-        job, sent = _lease_copies(bench, replace(bench.job, request=request), stack)
-        listeners = (fold.add, watch.add, sent.add, bench.on_event)
+    listeners = (fold.add, watch.add, sent.add, bench.on_event)
 
-        def on_line(line: bytes) -> None:
-            bench.on_line(line)
-            for event in read(line):
-                for listener in listeners:
-                    listener(event)
+    def on_line(line: bytes) -> None:
+        bench.on_line(line)
+        for event in read(line):
+            for listener in listeners:
+                listener(event)
 
-        running = Running(bench.engine.build_command(job), pass_fds=sent.locks)
+    bench.meanwhile()
+    with _watching(running, watch) as stuck:
         try:
-            with _watching(running, watch) as stuck:
-                returncode = running.lines(on_line)
+            returncode = running.lines(on_line)
         except BaseException:
-            running.stop()
+            if watch.importing():
+                bench.abandoned()
             raise
-        sent.ended = not stuck
-        return Attempt(returncode=returncode, fold=fold, stuck=stuck[0] if stuck else "")
+    sent.ended = not stuck
+    return Attempt(returncode=returncode, fold=fold, stuck=stuck[0] if stuck else "")
 
 
 @contextmanager
@@ -124,6 +143,8 @@ class _Sent:
         return tuple(lease.lock for lease in self._leases.values())
 
     def add(self, event: Event) -> None:
+        from fastbuild.progress.events import Vertex
+
         if isinstance(event, Vertex) and event.name in self._leases and event.started is not None:
             self._completed[event.name] = event.completed is not None and not event.error
 
@@ -168,6 +189,7 @@ def _lease(bench: Bench, folder: Path, ignore: str) -> copies.ContextLease:
     import xxhash
 
     index = copies.scan(folder, copies.surely_ignored(ignore))
+    copies.require_readable(folder, index, ignore)
     owner = "\0".join((bench.client, bench.daemon, str(folder.resolve())))
     return copies.lease(bench.copies_home, xxhash.xxh3_128_hexdigest(owner.encode())[:20], index)
 

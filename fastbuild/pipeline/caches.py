@@ -1,22 +1,21 @@
-"""Which caches a build reads and writes, under which names, and with whose credentials."""
+"""Which caches a build reads and writes, under which names, and with whose credentials.
+
+What only a build with a cache needs is imported by the functions that use it.
+"""
 
 from __future__ import annotations
 
-import platform
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fastbuild import ci, git
-from fastbuild.cache import names
-from fastbuild.cache.credentials import Credentials, resolve, split_credentials
-from fastbuild.cache.expand import expand
-from fastbuild.cache.schema import takes, validate
 from fastbuild.request import is_remote
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from fastbuild.cache.credentials import Credentials
     from fastbuild.cache.names import CacheNames
     from fastbuild.ci.context import CIContext
     from fastbuild.git import GitFacts
@@ -68,6 +67,11 @@ def choose_caches(
     Credentials are taken out of raw options, for they would show in process lists and in the engine's
     history. A failing export is made harmless unless `strict`. Raises UsageError for unknown options.
     """
+    if not (values or request.cache_from or request.cache_to):
+        return Caches(request=request, names=None, credentials=None)
+    from fastbuild.cache.credentials import resolve
+    from fastbuild.cache.expand import expand
+
     credentials: list[Credentials] = []
     imports = [_taken(spec, "import", credentials) for spec in request.cache_from]
     exports = [_taken(spec, "export", credentials) for spec in request.cache_to]
@@ -86,6 +90,10 @@ def choose_caches(
 
 
 def _names(request: BuildRequest, origin: Origin, name: str, mode: str) -> CacheNames:
+    import platform
+
+    from fastbuild.cache import names
+
     context = replace(origin.ci, repository=name) if name else origin.ci
     return names.derive(
         context,
@@ -99,6 +107,9 @@ def _names(request: BuildRequest, origin: Origin, name: str, mode: str) -> Cache
 
 
 def _taken(spec: CacheSpec, direction: str, credentials: list[Credentials]) -> CacheSpec:
+    from fastbuild.cache.credentials import split_credentials
+    from fastbuild.cache.schema import validate
+
     bare, identity = split_credentials(spec)
     validate(bare, "import" if direction == "import" else "export")
     if identity:
@@ -107,6 +118,8 @@ def _taken(spec: CacheSpec, direction: str, credentials: list[Credentials]) -> C
 
 
 def _forgiving(spec: CacheSpec, *, strict: bool) -> CacheSpec:
+    from fastbuild.cache.schema import takes
+
     if not takes(spec.type, "export", "ignore-error"):
         return spec
     return spec.with_options(**{"ignore-error": "false" if strict else spec.get("ignore-error", "true")})

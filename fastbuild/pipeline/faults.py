@@ -77,6 +77,10 @@ class Watch:
             self._open["layers"] = ("layer", self._clock())
             self._moved = moved
 
+    def importing(self) -> bool:
+        """Whether a cache's manifest is being read now."""
+        return any(what == "import" for what, _ in self._open.values())
+
     def stuck(self) -> str:
         """`import`, `layer` or `export` when one is stuck now, else empty."""
         now = self._clock()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -36,18 +35,32 @@ def _classic(job: Job) -> dict[str, object]:
         return {}
 
 
+def read_answer(job: Job) -> bytes:
+    """What a `--call` printed, where it was kept; empty when there is none."""
+    try:
+        return Path(job.answer_file).read_bytes()
+    except FileNotFoundError:
+        return b""
+
+
 def image_id(metadata: Mapping[str, object]) -> str:
     """The image's ID as docker prints it: the config's digest, else the manifest's, else empty."""
     return str(metadata.get("containerimage.config.digest") or metadata.get("containerimage.digest") or "")
 
 
 def write_beside(path: str, text: str) -> None:
-    """Write a file whole or not at all: a new file beside it is renamed over it.
+    """Write a file whole or not at all: a new file beside it is renamed over it; a device is written to.
 
     Raises UsageError naming the path; the old file then still stands.
     """
+    import tempfile
+
     target = Path(path)
     try:
+        if target.exists() and not target.is_file():
+            target.write_text(text, encoding="utf-8")
+            return
+        target = target.resolve()
         descriptor, beside = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
         try:
             with os.fdopen(descriptor, "w", encoding="utf-8") as file:
@@ -93,12 +106,14 @@ def load_image(archive: str, environ: Mapping[str, str]) -> str:
 
 def docker_answers(environ: Mapping[str, str]) -> bool:
     """Whether a docker engine's socket is there to load into, without asking it anything."""
-    import socket
-
     host = environ.get("DOCKER_HOST", "unix:///var/run/docker.sock")
     if not host.startswith("unix://"):
         return True
-    probe = socket.socket(socket.AF_UNIX)
-    with probe:
+    path = host.removeprefix("unix://")
+    if not Path(path).exists():
+        return False
+    import socket
+
+    with socket.socket(socket.AF_UNIX) as probe:
         probe.settimeout(1.0)
-        return probe.connect_ex(host.removeprefix("unix://")) == 0
+        return probe.connect_ex(path) == 0

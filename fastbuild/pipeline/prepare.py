@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import secrets
-import socket
+import os
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fastbuild.dockerfile.stages import dependants
-from fastbuild.engines import daemon, toolchain
+from fastbuild.engines import toolchain
 from fastbuild.engines.api import Job
 from fastbuild.engines.daemon_settings import IDLE_SECONDS, DaemonSettings
 from fastbuild.engines.docker_config import proxy_args
@@ -22,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from fastbuild.cache.credentials import Credentials
+    from fastbuild.engines.daemon import Daemon
     from fastbuild.engines.detect import Choice
     from fastbuild.paths import Paths
     from fastbuild.request import BuildRequest
@@ -29,6 +28,9 @@ if TYPE_CHECKING:
 NOT_LOADED = (
     "no docker engine runs here, so the image stays in the engine's cache (keep it with --push or -o)"
 )
+
+NO_PROVENANCE = "BUILDX_NO_DEFAULT_ATTESTATIONS"
+"""The variable that stops buildx, and so us, from adding provenance unasked."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +44,8 @@ class Ready:
     notes: tuple[str, ...] = ()
     unblock: Callable[[], None] = lambda: None
     """Called after an attempt was stopped as stuck, before the next one."""
+    abandoned: Callable[[], None] = lambda: None
+    """Called when an attempt is interrupted while it reads a cache."""
 
 
 @contextmanager
@@ -61,7 +65,13 @@ def ready(
 
     Raises EngineError when it can't be started.
     """
-    job = Job(request=request, program=choice.program, workdir=str(workdir), proxy_args=proxy_args(environ))
+    job = Job(
+        request=request,
+        program=choice.program,
+        workdir=str(workdir),
+        proxy_args=proxy_args(environ),
+        default_provenance=environ.get(NO_PROVENANCE, "").lower() not in ("1", "t", "true"),
+    )
     if choice.name != "private":
         if credentials is not None and choice.name == "buildx":
             # buildx puts these into the request itself, out of sight of process lists
@@ -69,6 +79,8 @@ def ready(
         # each daemon has its own copies of contexts; buildx hides which daemon it is behind the builder
         yield Ready(job=job, daemon="\0".join((choice.name, choice.reason, environ.get("DOCKER_HOST", ""))))
         return
+    from fastbuild.engines import daemon
+
     tools = toolchain.find(paths, environ)
     if tools is None:
         raise EngineError("the private engine is gone", fix="run `fastbuild engine install`")
@@ -91,17 +103,20 @@ def ready(
             store_was_empty=running.store_was_empty,
             notes=(running.note,) if running.note else (),
             unblock=lambda: _restart(settings, environ, running),
+            abandoned=lambda: daemon.restart_next_time(settings),
         )
     finally:
         running.lease.release()
 
 
-def _restart(settings: DaemonSettings, environ: Mapping[str, str], running: daemon.Daemon) -> None:
+def _restart(settings: DaemonSettings, environ: Mapping[str, str], running: Daemon) -> None:
     """Restart the engine unless others use it.
 
     A cancelled import goes on waiting for its server and keeps every later build of that daemon
     waiting too (seen with BuildKit v0.34.1); a restart takes a fraction of a second and loses no cache.
     """
+    from fastbuild.engines import daemon
+
     if running.lease.alone():
         daemon.stop(settings)
     running.lease.share()
@@ -136,6 +151,8 @@ def with_stages(request: BuildRequest) -> BuildRequest:
     """`request` with --no-cache-filter extended to all stages that depend on those named."""
     if not request.no_cache_filter or not request.file or is_remote(request.context):
         return request
+    from fastbuild.dockerfile.stages import dependants
+
     text = Path(request.file).read_text(encoding="utf-8", errors="replace")
     reached = dependants(text, request.no_cache_filter, dict(request.build_args))
     return replace(request, no_cache_filter=reached)
@@ -147,9 +164,9 @@ def client_id(paths: Paths) -> str:
     try:
         known = file.read_text(encoding="ascii")
     except FileNotFoundError:
-        known = secrets.token_hex(16)
+        known = os.urandom(16).hex()
         file.write_text(known, encoding="ascii")
     # an image with a baked state directory has the same file on every machine
     boot = Path("/proc/sys/kernel/random/boot_id")
     machine = boot.read_text(encoding="ascii") if boot.exists() else ""
-    return "\0".join((known, socket.gethostname(), machine))
+    return "\0".join((known, os.uname().nodename, machine))

@@ -6,10 +6,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from fastbuild.pipeline.attempt import Attempt, Bench, attempt
-from fastbuild.pipeline.faults import is_blob_fault
 from fastbuild.progress.events import Note
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from fastbuild.dockerfile.steps import StepLines
     from fastbuild.progress.timings import BuildTiming, OtherTiming
     from fastbuild.request import BuildRequest
@@ -27,18 +28,20 @@ class Outcome:
     cache_problems: tuple[str, ...]
 
 
-def build(bench: Bench, request: BuildRequest, lines: StepLines | None, *, strict: bool) -> Outcome:
+def build(
+    bench: Bench, request: BuildRequest, lines: Callable[[], StepLines | None], *, strict: bool
+) -> Outcome:
     """Build `request`, dropping caches that stand in the way unless `strict`.
 
-    `lines` maps steps to the Dockerfile's lines, where they are known.
+    `lines` gives what maps steps to the Dockerfile's lines, where that is known.
 
     At most three attempts: a cache that fails while being read costs one, one that hangs while being
     written another. What an attempt finished stays in the engine's store, so the next one hits it.
     """
-    problems: list[str] = []
+    problems = bench.problems
     while True:
         made = attempt(bench, request)
-        timing = made.fold.timing(lines)
+        timing = made.fold.timing(lines())
         problems += [said for said in _cache_errors(timing) if said not in problems]
         retry = _without_culprit(made, timing, request)
         if retry is None or strict:
@@ -64,6 +67,8 @@ def _without_culprit(
         return None
     if made.stuck:
         return replace(request, cache_from=()), f"cache: reading it {limit}: {WITHOUT_IMPORTS}"
+    from fastbuild.pipeline.faults import is_blob_fault
+
     if is_blob_fault(timing.text):
         return replace(request, cache_from=()), f"cache: {last_line(timing.text)}: {WITHOUT_IMPORTS}"
     return None

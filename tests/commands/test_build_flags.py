@@ -124,11 +124,34 @@ def test_check_is_a_call() -> None:
         (("--shm-size", "lots"), "--shm-size"),
         (("--cache-from", "bucket=x,region=y"), "--cache-from"),
         (("-o", "dest=x,mode=1"), "--output"),
+        (("-t", "UPPER CASE"), "--tag"),
+        (("-t", ""), "--tag"),
+        (("-t", "app:"), "--tag"),
+        (("-t", "app:x/y"), "--tag"),
+        (("-t", "app:" + "x" * 129), "--tag"),
+        (("-t", "a..b"), "--tag"),
     ],
 )
 def test_bad_values_name_their_flag(given: tuple[str, ...], message: str) -> None:
     with pytest.raises(UsageError, match=message):
         parse(*given, ".")
+
+
+@pytest.mark.parametrize(
+    "tag",
+    [
+        "app",
+        "app:1.2_x-Y",
+        "acme/app",
+        "host/acme/a__b--c.d:_",
+        "host:5000/app",
+        "Host.Example:5000/app:x",
+        "[::1]:5000/app",
+        "localhost/a",
+    ],
+)
+def test_names_of_images(tag: str) -> None:
+    assert parse("-t", tag, ".")[0].tags == (tag,)
 
 
 @pytest.mark.parametrize(
