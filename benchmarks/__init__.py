@@ -1,0 +1,1 @@
+"""Measurements against plain BuildKit and its peers, each with its raw samples in `results`."""
