@@ -69,7 +69,7 @@ def run(command: Command, *, timeout: float | None = None, stdin: str | None = N
     Raises EngineError when the program can't be started or takes longer than `timeout` seconds.
     """
     try:
-        with _uninterrupted():
+        with uninterrupted():
             popen = subprocess.Popen(
                 command.argv,
                 env=command.environ(os.environ),
@@ -108,10 +108,12 @@ def _kill_rest() -> None:
 
 
 @contextmanager
-def _uninterrupted() -> Iterator[None]:
-    """Signals that come in here are delivered at its end, for Popen loses a child when it is interrupted.
+def uninterrupted() -> Iterator[None]:
+    """Signals that come in here are delivered at its end; keep it short.
 
-    They can't be blocked instead: the child would inherit that. Only the main thread gets signals.
+    For what breaks when an exception comes out of nowhere: Popen loses the child it just started, C code
+    that calls Python may crash. They can't be blocked instead: a child would inherit that. Only the main
+    thread gets signals.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -139,7 +141,7 @@ class Running:
         self._both = command.reports_on_stdout
         self._stopping = threading.Lock()
         try:
-            with _stdout(command) as stdout, _uninterrupted():
+            with _stdout(command) as stdout, uninterrupted():
                 self._popen = subprocess.Popen(
                     command.argv,
                     env=command.environ(os.environ),

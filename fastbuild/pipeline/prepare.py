@@ -14,6 +14,7 @@ from fastbuild.engines.daemon_settings import IDLE_SECONDS, DaemonSettings
 from fastbuild.engines.docker_config import proxy_args
 from fastbuild.errors import EngineError
 from fastbuild.pipeline.finish import docker_answers
+from fastbuild.process import uninterrupted
 from fastbuild.request import Output, is_remote
 
 if TYPE_CHECKING:
@@ -154,7 +155,8 @@ def with_stages(request: BuildRequest) -> BuildRequest:
     from fastbuild.dockerfile.stages import dependants
 
     text = Path(request.file).read_text(encoding="utf-8", errors="replace")
-    reached = dependants(text, request.no_cache_filter, dict(request.build_args))
+    with uninterrupted():  # BuildKit's parser, a library in C and Go, crashes otherwise
+        reached = dependants(text, request.no_cache_filter, dict(request.build_args))
     return replace(request, no_cache_filter=reached)
 
 
