@@ -3,114 +3,34 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
-import threading
 import time
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fastbuild import git
+from fastbuild.commands.build_state import Dirty, Found, Progress, step_lines_of
 from fastbuild.context.staging import stage
 from fastbuild.engines import detect
-from fastbuild.errors import FastbuildError, Interrupted, UsageError
+from fastbuild.errors import FastbuildError
 from fastbuild.pipeline import prepare
 from fastbuild.pipeline.attempt import Bench
 from fastbuild.pipeline.caches import choose_caches, read_origin
 from fastbuild.pipeline.run import build
 from fastbuild.progress.events import Note
 from fastbuild.reports import live
-from fastbuild.request import is_remote
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from fastbuild.config import Settings
-    from fastbuild.dockerfile.steps import StepLines
     from fastbuild.engines.detect import Choice
-    from fastbuild.history import BuildRecord
     from fastbuild.paths import Paths
-    from fastbuild.pipeline.caches import Caches, Origin
+    from fastbuild.pipeline.caches import Origin
     from fastbuild.pipeline.prepare import Ready
-    from fastbuild.progress.timings import BuildTiming, Fold
     from fastbuild.reports.live import View
     from fastbuild.request import BuildRequest
-
-
-DIRTY_WAIT = 0.1
-"""Seconds that a finished build waits for git to say whether the work tree is clean."""
-
-
-class Dirty:
-    """Whether the work tree has changes, found out while the engine works: git needs long for large ones."""
-
-    def __init__(self, root: Path | None) -> None:
-        self._root = root
-        self._answer: bool | None = None
-        self._thread: threading.Thread | None = None
-
-    def ask(self) -> None:
-        """Begin to find out; only the first call does."""
-        if self._thread is None and self._root is not None:
-            self._thread = threading.Thread(target=self._ask, args=(self._root,), daemon=True)
-            self._thread.start()
-
-    def _ask(self, root: Path) -> None:
-        self._answer = git.is_dirty(root)
-
-    def known(self) -> bool | None:
-        """The answer; None when there is none, or not within `DIRTY_WAIT`."""
-        self.ask()
-        if self._thread is not None:
-            self._thread.join(DIRTY_WAIT)
-        return self._answer
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
-    """What a build stands on: the request as it will be built, the engine, the caches, the origin.
-
-    `lines` tells where steps are in the Dockerfile.
-    """
-
-    request: BuildRequest
-    choice: Choice
-    caches: Caches
-    origin: Origin
-    dirty: Dirty
-    lines: Callable[[], StepLines | None]
-
-    def meanwhile(self) -> None:
-        """Prepare what is needed after the build, while the engine works and a core is free."""
-        self.dirty.ask()
-        self.lines()
-        import fastbuild.commands.build_verdict
-        import fastbuild.history
-        import fastbuild.pipeline.finish
-        import fastbuild.reports.as_terminal  # noqa: F401
-
-
-@dataclass(slots=True)
-class Progress:
-    """What is known of a build so far, also when it is interrupted."""
-
-    folds: list[Fold]
-    notes: list[str]
-    problems: list[str]
-    engine_version: str = ""
-    timing: BuildTiming | None = None
-    digest: str = ""
-
-    def best_timing(self, lines: StepLines | None) -> BuildTiming:
-        """The final timing, else that of the attempt that was stopped."""
-        if self.timing is not None:
-            return self.timing
-        from fastbuild.progress.timings import BuildTiming
-
-        return self.folds[-1].timing(lines, stopped=True) if self.folds else BuildTiming()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,9 +61,11 @@ class Session:
             error = raised
         finally:
             view.close()
-        record = self._record(asked, found, so_far, error, started, time.monotonic() - clock)
+        from fastbuild.commands.build_record import keep, make_record
+
+        record = make_record(asked, found, so_far, error, started, time.monotonic() - clock)
         silent = self.progress in ("quiet", "none", "rawjson") or asked.call != "build"
-        self._keep(record, quiet=silent)
+        keep(record, self.paths, self.environ, path=self.record, quiet=silent)
         if error is not None:
             raise error
         return 0
@@ -172,7 +94,7 @@ class Session:
             caches=caches,
             origin=origin,
             dirty=Dirty(origin.git.root if origin.git else None),
-            lines=cache(lambda: _lines(request)),
+            lines=cache(lambda: step_lines_of(request)),
         )
 
     def _build(
@@ -252,70 +174,6 @@ class Session:
             sys.stdout.write(image + "\n")
         return str(metadata.get("containerimage.digest") or image)
 
-    def _record(
-        self,
-        asked: BuildRequest,
-        found: Found,
-        so_far: Progress,
-        error: FastbuildError | None,
-        started: float,
-        seconds: float,
-    ) -> BuildRecord:
-        from fastbuild.history import BuildRecord, new_id, utc
-        from fastbuild.progress.masking import masked, secret_values
-
-        request, facts, ci = found.request, found.origin.git, found.origin.ci
-        result = "ok" if error is None else "cancelled" if isinstance(error, Interrupted) else "failed"
-        urls = (asked.context, asked.file or "", *(source for _, source in asked.build_contexts))
-        secret = secret_values(asked.build_args, urls)
-        return BuildRecord(
-            id=new_id(started),
-            started=utc(started),
-            seconds=seconds,
-            result=result,
-            exit_code=error.exit_code if error else 0,
-            engine=found.choice.name,
-            engine_version=so_far.engine_version,
-            context=masked(asked.context, secret),
-            dockerfile=masked(asked.file or "", secret),
-            target=asked.target or "",
-            platforms=asked.platforms,
-            tags=asked.tags,
-            cache_read=tuple(spec.label for spec in request.cache_from),
-            cache_written=tuple(spec.label for spec in request.cache_to),
-            commit=(facts.sha if facts else None) or ci.sha or "",
-            branch=ci.branch or (facts.branch if facts else None) or "",
-            dirty=found.dirty.known(),
-            provider=ci.provider,
-            digest=so_far.digest,
-            timing=masked(so_far.best_timing(found.lines()), secret),
-            notes=masked((*so_far.notes, *so_far.problems), secret),
-        )
-
-    def _keep(self, record: BuildRecord, *, quiet: bool) -> None:
-        """Store the record, print the table; only a --record that can't be written is an error."""
-        from fastbuild.history import History, write_record
-        from fastbuild.reports import as_terminal, words
-
-        if not quiet:
-            width = shutil.get_terminal_size((100, 24)).columns
-            colour = sys.stderr.isatty() and not self.environ.get("NO_COLOR")
-            report = f"{as_terminal.step_table(record, width, colour)}\n{as_terminal.summary_line(record)}\n"
-            _say(words.encodable(report, sys.stderr.encoding))
-        try:
-            History(self.paths.ensure().history).add(record)
-        except UsageError as unwritable:
-            _say(f"fastbuild: this build is not in the history: {unwritable.what}\n")
-        if self.record:
-            write_record(Path(self.record), record)
-
-
-def _say(text: str) -> None:
-    """To standard error, which may be gone: that fails no build."""
-    with suppress(OSError, ValueError):
-        sys.stderr.write(text)
-        sys.stderr.flush()
-
 
 def _limits(choice: Choice) -> str:
     if choice.name != "docker":
@@ -323,18 +181,6 @@ def _limits(choice: Choice) -> str:
     from fastbuild.engines.docker import LIMITS
 
     return LIMITS
-
-
-def _lines(request: BuildRequest) -> StepLines | None:
-    """Where steps are in the Dockerfile; None when it is not here or does not parse (the engine says why)."""
-    if is_remote(request.context) or not request.file:
-        return None
-    from fastbuild.dockerfile.steps import step_lines
-
-    try:
-        return step_lines(Path(request.file).read_text(encoding="utf-8", errors="replace"))
-    except (OSError, FastbuildError):
-        return None
 
 
 def _folding(origin: Origin, now: float) -> dict[str, str]:
