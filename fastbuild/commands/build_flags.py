@@ -147,7 +147,7 @@ def request_from_flags(context: str, flags: Mapping[str, Any]) -> BuildRequest:
         attests=tuple(_attests(flags)),
         policies=flags["policy"],
         classic=tuple(_classic(flags)),
-        builder=flags["builder"] or os.environ.get("BUILDX_BUILDER", ""),
+        builder=flags["builder"],
         call="check" if flags["check"] else flags["call"],
         iidfile=flags["iidfile"],
         metadata_file=flags["metadata_file"],

@@ -73,7 +73,9 @@ class Session:
     def _look_around(self, asked: BuildRequest, notes: list[str]) -> Found:
         settings = self.settings
         staged = prepare.with_stages(stage(asked, sys.stdin.buffer, self.workdir))
-        choice = detect.choose(settings.engine, asked.builder, self.environ, self.paths)
+        wanted = settings.engine or ("buildx" if asked.builder else "")
+        builder = asked.builder or self.environ.get("BUILDX_BUILDER", "")
+        choice = detect.choose(wanted, builder, self.environ, self.paths)
         origin = read_origin(staged, self.environ)
         caches = choose_caches(
             staged,

@@ -77,6 +77,8 @@ def build_command(job: Job) -> Command:
 
 def _opts(job: Job) -> Iterator[tuple[str, str | None]]:
     request = job.request
+    if request.builder:
+        raise unsupported("--builder", NAME, "only buildx has builders: --engine buildx")
     if request.policies:
         raise unsupported("--policy", NAME, "use --engine buildx")
     for flag, _ in request.classic:

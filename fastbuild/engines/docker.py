@@ -70,6 +70,7 @@ def _impossible(request: BuildRequest) -> Iterator[tuple[str, bool]]:
     yield "--annotation", bool(request.annotations)
     yield "--attest", bool(request.attests)
     yield "--policy", bool(request.policies)
+    yield "--builder", bool(request.builder)
     yield f"--call {request.call}", request.call != "build"
     yield "--platform with several platforms", len(request.platforms) > 1
 

@@ -151,6 +151,7 @@ TABLE: list[tuple[dict[str, object], list[str], list[str], list[str]]] = [
         ["--call", "check"],
         REFUSED,
     ),
+    ({"builder": "b"}, REFUSED, ["--builder", "b"], REFUSED),
     ({"call": "check,format=json"}, REFUSED, ["--call", "check,format=json"], REFUSED),
     (
         {"build_contexts": (("base", "docker-image://debian"),)},
@@ -176,7 +177,7 @@ def test_each_field_on_each_engine(
 
 
 def test_every_field_of_a_request_reaches_the_table() -> None:
-    elsewhere = {"context", "file", "annotations", "builder", "iidfile", "metadata_file", "quiet"}
+    elsewhere = {"context", "file", "annotations", "iidfile", "metadata_file", "quiet"}
     assert {key for row in TABLE for key in row[0]} | elsewhere == set(BuildRequest.__slots__)
 
 

@@ -337,7 +337,9 @@ def test_the_order_of_engines(
     # docker's own builder without the containerd image store can't export caches
     assert used(runner, **plain) == "private"
     assert used(runner, "--engine", "docker", **plain) == "docker"
-    assert used(runner, "--builder", remote_builder(runner, daemon.address), **host) == "buildx"
+    builder = remote_builder(runner, daemon.address)
+    assert used(runner, "--builder", builder, **host) == "buildx"
+    assert used(runner, "--builder", builder, **host, BUILDKIT_HOST=daemon.address) == "buildx"
     assert used(runner, BUILDX_BUILDER="lab", **host) == "buildx"
     assert used(runner, BUILDKIT_HOST=daemon.address, BUILDX_BUILDER="lab", **host) == "buildctl"
     assert used(runner, "--engine", "private", BUILDKIT_HOST=daemon.address, **host) == "private"
