@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import tempfile
+import threading
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -68,10 +70,22 @@ def _signals() -> Iterator[None]:
             signal.signal(ignored, signal.SIG_IGN)
         raise Interrupted(number)
 
+    def lost(unraisable: sys.UnraisableHookArgs) -> None:
+        """Python drops what is raised in a finalizer or weakref callback: send it once more."""
+        if not isinstance(unraisable.exc_value, Interrupted):
+            hook(unraisable)
+            return
+        for number in before:
+            signal.signal(number, interrupt)
+        again = unraisable.exc_value.exit_code - 128
+        threading.Timer(0.01, os.kill, (os.getpid(), again)).start()
+
+    hook, sys.unraisablehook = sys.unraisablehook, lost
     before = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:
+        sys.unraisablehook = hook
         for number, handler in before.items():
             if signal.getsignal(number) is interrupt:
                 signal.signal(number, handler)
