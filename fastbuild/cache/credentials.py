@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 SECRET_OPTIONS = ("access_key_id", "secret_access_key", "session_token")
 """Options of type=s3 that are credentials."""
+COMMAND_LINE = "the command line"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +25,11 @@ class Credentials:
     secret_access_key: str = field(repr=False)
     session_token: str = field(default="", repr=False)
     source: str
+
+    @property
+    def typed(self) -> bool:
+        """Whether it stood in an option, not where AWS tools look."""
+        return self.source == COMMAND_LINE
 
     def environ(self) -> tuple[tuple[str, str], ...]:
         """The variables that give this identity to a program, for `Command.secret_env`.
@@ -100,5 +106,5 @@ def split_credentials(spec: CacheSpec) -> tuple[CacheSpec, Credentials | None]:
             fix="give both, or neither and set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
         )
     return bare, Credentials(
-        access_key_id=key, secret_access_key=secret, session_token=token, source="the command line"
+        access_key_id=key, secret_access_key=secret, session_token=token, source=COMMAND_LINE
     )

@@ -88,6 +88,8 @@ class Session:
         )
         request, note = prepare.with_outputs(caches.request, choice, self.environ)
         notes += [said for said in (note, _limits(choice)) if said]
+        if choice.name == "buildctl" and caches.credentials and caches.credentials.typed:
+            notes.append("cache: BUILDKIT_HOST uses its own AWS credentials, not those in the option")
         if caches.names and not caches.names.write:
             notes.append(f"cache: {caches.names.reason}")
         return Found(
