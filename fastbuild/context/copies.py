@@ -21,11 +21,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fastbuild.dockerfile.ignore import Ignore
 from fastbuild.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
+EVERYTHING = Ignore(())
+"""Ignores nothing."""
 SLOTS = 64
 """Most concurrent builds of one directory by one user; the next one waits for slot 0."""
 
@@ -33,27 +36,27 @@ Entry = list[object]
 Index = dict[str, Entry]
 
 
-def scan(root: Path, prunes: Callable[[str], bool] = lambda _: False) -> Index:
-    """Every entry below `root`: relative path → [visible, hidden] state, ignored directories left out.
+def scan(root: Path, ignore: Ignore = EVERYTHING) -> Index:
+    """Every entry below `root` that BuildKit is sent: relative path → [visible, hidden] state.
 
     `visible` is what BuildKit compares (size, mtime in ns, mode, link target; nothing for a
     directory), `hidden` what it doesn't (ctime in ns and inode for files; mode and xattrs for
-    directories). `prunes(path)` tells a directory that is surely ignored. Raises UsageError when a
-    directory can't be read.
+    directories). Ignored files are left out, and ignored directories that hold no exception. Raises
+    UsageError when a directory can't be read, or the ignore file has a bad pattern.
     """
     index: Index = {}
     pending = [""]
     while pending:
         parent = pending.pop()
-        for entry in _entries(root, parent):
+        for entry in _entries(root, parent, ignore):
             path = f"{parent}{entry.name}"
             info = entry.stat(follow_symlinks=False)
             if stat.S_ISDIR(info.st_mode):
-                if prunes(path):
+                if not ignore.may_contain(path):
                     continue
                 pending.append(path + "/")
                 index[path] = [0, [info.st_mode, _xattrs(entry.path)]]
-            else:
+            elif not ignore.ignores(path):
                 link = str(Path(entry.path).readlink()) if stat.S_ISLNK(info.st_mode) else ""
                 index[path] = [
                     [info.st_size, info.st_mtime_ns, info.st_mode, link],
@@ -62,8 +65,8 @@ def scan(root: Path, prunes: Callable[[str], bool] = lambda _: False) -> Index:
     return index
 
 
-def require_readable(root: Path, index: Index, dockerignore: str) -> None:
-    """Raise UsageError when a file that `scan` found can't be read, and .dockerignore does not leave it out.
+def require_readable(root: Path, index: Index) -> None:
+    """Raise UsageError when a file that `scan` found can't be read.
 
     BuildKit would send it as an empty file and say nothing (seen with v0.34.1). Classic docker refused
     such contexts, too.
@@ -71,19 +74,12 @@ def require_readable(root: Path, index: Index, dockerignore: str) -> None:
     if os.geteuid() == 0:
         return
     closed = [path for path, (visible, _) in index.items() if _is_closed(visible, root, path)]
-    if not closed:
-        return
-    from docker.utils.build import PatternMatcher
-
-    lines = (line.strip() for line in dockerignore.splitlines())
-    ignored = PatternMatcher([line for line in lines if line and not line.startswith("#")])
-    for path in sorted(closed):
-        if not ignored.matches(path):  # type: ignore[arg-type]  # it takes texts alone
-            raise UsageError(
-                f"the build context can't be read: {root / path}: Permission denied",
-                cause="the file belongs to another user",
-                fix="make it readable, or list it in .dockerignore",
-            )
+    if closed:
+        raise UsageError(
+            f"the build context can't be read: {root / min(closed)}: Permission denied",
+            cause="the file belongs to another user",
+            fix="make it readable, or list it in .dockerignore",
+        )
 
 
 def _is_closed(visible: object, root: Path, path: str) -> bool:
@@ -94,11 +90,13 @@ def _is_closed(visible: object, root: Path, path: str) -> bool:
     return stat.S_ISREG(mode) and not everyone and not os.access(root / path, os.R_OK)
 
 
-def _entries(root: Path, parent: str) -> Iterator[os.DirEntry[str]]:
+def _entries(root: Path, parent: str, ignore: Ignore) -> Iterator[os.DirEntry[str]]:
     try:
         with os.scandir(root / parent) as entries:
             yield from entries
     except OSError as error:
+        if isinstance(error, PermissionError) and ignore.ignores(parent.rstrip("/")):
+            return  # entered for an exception; BuildKit passes it over, too
         raise UsageError(
             f"the build context can't be read: {root / parent}: {error.strerror}",
             fix="make it readable, or list it in .dockerignore",
@@ -119,31 +117,6 @@ def hides_change(before: Index, now: Index) -> bool:
         if old is not None and old[0] == visible and old[1] != hidden:
             return True
     return False
-
-
-def surely_ignored(dockerignore: str) -> Callable[[str], bool]:
-    """A test for directories that .dockerignore surely leaves out.
-
-    Only literal patterns (`node_modules`, `**/dist`) count, and none if there is a `!` line: a
-    directory read in vain costs milliseconds, one left out wrongly could hide a change.
-    Format: https://docs.docker.com/build/concepts/context/#dockerignore-files
-    """
-    lines = [line.strip() for line in dockerignore.splitlines()]
-    patterns = [line for line in lines if line and not line.startswith("#")]
-    if any(line.startswith("!") for line in patterns):
-        return lambda _: False
-    exact: set[str] = set()
-    anywhere: set[str] = set()
-    for pattern in patterns:
-        deep = pattern.startswith("**/")
-        name = pattern.removeprefix("**/").strip("/").removeprefix("./")
-        if any(c in name for c in "*?[\\") or ".." in name:
-            continue
-        if not deep:
-            exact.add(name)
-        elif "/" not in name:
-            anywhere.add(name)
-    return lambda path: path in exact or path.rpartition("/")[2] in anywhere
 
 
 @dataclass(slots=True)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from fastbuild.context import copies
 from fastbuild.context.staging import is_directory
+from fastbuild.dockerfile.ignore import Ignore, ignore_file
 from fastbuild.process import Running
 from fastbuild.request import is_remote
 
@@ -169,7 +170,7 @@ def _lease_copies(bench: Bench, job: Job, stack: ExitStack) -> tuple[Job, _Sent]
     links.mkdir(exist_ok=True)
 
     def lease(step: str, folder: str) -> str:
-        leases[step] = _lease(bench, Path(folder), ignore_file(request, Path(folder)))
+        leases[step] = _lease(bench, Path(folder), ignore_rules(request, Path(folder)))
         link = links / leases[step].name
         link.unlink(missing_ok=True)
         link.symlink_to(folder)
@@ -185,23 +186,21 @@ def _lease_copies(bench: Bench, job: Job, stack: ExitStack) -> tuple[Job, _Sent]
     return replace(job, named_copies=named), sent
 
 
-def _lease(bench: Bench, folder: Path, ignore: str) -> copies.ContextLease:
+def _lease(bench: Bench, folder: Path, ignore: Ignore) -> copies.ContextLease:
     import xxhash
 
-    index = copies.scan(folder, copies.surely_ignored(ignore))
-    copies.require_readable(folder, index, ignore)
+    index = copies.scan(folder, ignore)
+    copies.require_readable(folder, index)
     owner = "\0".join((bench.client, bench.daemon, str(folder.resolve())))
     return copies.lease(bench.copies_home, xxhash.xxh3_128_hexdigest(owner.encode())[:20], index)
 
 
-def ignore_file(request: BuildRequest, folder: Path) -> str:
-    """The text of the ignore file that BuildKit would use for `folder`; empty when there is none."""
-    beside = Path(f"{request.file}.dockerignore")
-    for path in (beside, folder / ".dockerignore"):
-        if str(folder) != request.context and path == beside:
-            continue
-        try:
-            return path.read_text(encoding="utf-8", errors="replace")
-        except OSError:
-            continue
-    return ""
+def ignore_rules(request: BuildRequest, folder: Path) -> Ignore:
+    """What BuildKit leaves out of `folder`, a context of the request. Raises UsageError for a bad pattern."""
+    dockerfile = request.file if str(folder) == request.context else None
+    name = ignore_file(dockerfile, lambda name: (folder / name).is_file())
+    try:
+        text = (folder / name).read_bytes().decode("utf-8", "surrogateescape") if name else ""
+    except OSError:
+        text = ""
+    return Ignore.read(text, name or "")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from fastbuild.context import copies
+from fastbuild.dockerfile.ignore import Ignore
 from fastbuild.errors import UsageError
 
 if TYPE_CHECKING:
@@ -105,25 +106,13 @@ def test_a_broken_index_is_no_index(project: Path, tmp_path: Path) -> None:
     assert build(project, tmp_path / "home") != before
 
 
-@pytest.mark.parametrize(
-    ("dockerignore", "path", "pruned"),
-    [
-        ("node_modules\n", "node_modules", True),
-        ("node_modules\n", "a/node_modules", False),
-        ("**/node_modules\n", "a/node_modules", True),
-        ("/dist/\n", "dist", True),
-        ("# dist\n", "dist", False),
-        ("dist\n!dist/keep\n", "dist", False),
-        ("d*t\n", "dist", False),
-        ("a/../dist\n", "dist", False),
-    ],
-)
-def test_only_surely_ignored_directories_are_skipped(dockerignore: str, path: str, pruned: bool) -> None:
-    assert copies.surely_ignored(dockerignore)(path) is pruned
+def test_ignored_files_are_not_in_the_index(project: Path) -> None:
+    assert copies.scan(project, Ignore(["src", "f"])).keys() == {"link"}
 
 
-def test_a_skipped_directory_is_not_read(project: Path) -> None:
-    assert "src/deep" not in copies.scan(project, copies.surely_ignored("src\n"))
+def test_a_directory_is_read_for_the_sake_of_an_exception(project: Path) -> None:
+    index = copies.scan(project, Ignore(["*", "!src/deep/g"]))
+    assert index.keys() == {"src", "src/deep", "src/deep/g"}
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
@@ -140,7 +129,5 @@ def test_a_closed_file_is_an_error_unless_ignored(project: Path, monkeypatch: py
     monkeypatch.setattr("os.geteuid", lambda: 1000)
     monkeypatch.setattr("os.access", lambda path, mode: not str(path).endswith("closed.key"))
     with pytest.raises(UsageError, match=r"closed\.key"):
-        copies.require_readable(project, index, "")
-    with pytest.raises(UsageError, match=r"closed\.key"):
-        copies.require_readable(project, index, "*.key\n!closed.key\n")
-    copies.require_readable(project, index, "# keys\n\n*.key\n")
+        copies.require_readable(project, index)
+    copies.require_readable(project, copies.scan(project, Ignore(["*.key"])))
