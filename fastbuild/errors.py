@@ -60,13 +60,13 @@ class EngineError(FastbuildError):
 
 
 class DockerfileSyntax(FastbuildError):
-    """The Dockerfile does not parse. ``what`` is the engine's own message, unchanged."""
+    """The Dockerfile does not parse. An engine's own message is ``what``, unchanged, and all there is."""
 
     exit_code = 4
 
     def render(self) -> str:
-        """The engine's own text, without a prefix of ours."""
-        return self.what
+        """The engine's own text, without a prefix of ours; as other errors where we found it."""
+        return super().render() if self.cause or self.fix else self.what
 
 
 class Interrupted(FastbuildError):

@@ -142,28 +142,3 @@ def _read(path: Path) -> bytes:
         return path.read_bytes()
     except OSError:
         return b""
-
-
-def test_a_dockerfile_is_parsed_whole_whatever_signal_comes() -> None:
-    from fastbuild.dockerfile.steps import step_lines
-
-    text = "FROM scratch\n" + "COPY a b\n" * 300
-
-    def ring(number: int, _: object) -> None:
-        raise _Rung
-
-    before, rung = signal.signal(signal.SIGINT, ring), 0
-    try:
-        for moment in range(100):
-            timer = threading.Timer(moment / 50_000, os.kill, (os.getpid(), signal.SIGINT))
-            try:
-                timer.start()
-                with process.uninterrupted():
-                    step_lines(text)
-                timer.join()
-                time.sleep(0.001)
-            except _Rung:
-                rung += 1
-    finally:
-        signal.signal(signal.SIGINT, before)
-    assert rung == 100

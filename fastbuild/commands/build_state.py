@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from fastbuild import git
 from fastbuild.errors import FastbuildError
-from fastbuild.process import uninterrupted
 from fastbuild.request import is_remote
 
 if TYPE_CHECKING:
@@ -102,7 +101,6 @@ def step_lines_of(request: BuildRequest) -> StepLines | None:
     from fastbuild.dockerfile.steps import step_lines
 
     try:
-        with uninterrupted():  # BuildKit's parser, a library in C and Go, crashes otherwise
-            return step_lines(Path(request.file).read_text(encoding="utf-8", errors="replace"))
+        return step_lines(Path(request.file).read_text(encoding="utf-8", errors="replace"))
     except (OSError, FastbuildError):
         return None

@@ -6,12 +6,12 @@ import re
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from fastbuild.dockerfile.parse import parse
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
-FROM = re.compile(r"(?:--\S+\s+)*(\S+)(?:\s+as\s+(\S+))?\s*$", re.IGNORECASE)
-USES = re.compile(r"(?:--from=|\bfrom=)([^\s,]+)", re.IGNORECASE)
-
+    from fastbuild.dockerfile.model import Stage
 
 VARIABLE = re.compile(r"\$(?:(\w+)|\{(\w+)(?::-([^}]*))?\})")
 
@@ -27,40 +27,38 @@ def dependants(
     it with what was written after AS); `names` may give their index. A reference with a variable counts
     as a dependency, to be safe, unless it is a FROM whose global ARGs have values.
     """
-    import dockerfile
-
+    dockerfile = parse(text)
+    values: dict[str, str] = {}
+    for argument in dockerfile.header:
+        values |= _defaults(argument.pairs(), build_args) if argument.keyword == "ARG" else {}
     wanted = {name.lower() for name in names}
     found: list[str] = []
-    values: dict[str, str] = {}
-    index, current = -1, ""
-    for command in dockerfile.parse_string(text):
-        words = " ".join((*command.flags, *command.value))
-        if command.cmd.upper() == "FROM":
-            index += 1
-            match = FROM.match(" ".join(command.value))
-            base, name = (match[1], match[2] or "") if match else ("$", "")
-            current = name.lower()
-            uses = {_expand(base, values).lower()}
-        elif command.cmd.upper() == "ARG" and index < 0:
-            values |= _defaults(command.value, build_args)
-            continue
-        else:
-            uses = {source.lower() for source in USES.findall(words)}
-        own = {current, str(index)}
-        if index >= 0 and ((own | uses) & wanted or any("$" in use for use in uses)):
+    for stage in dockerfile.stages:
+        own = {stage.name, str(stage.index)}
+        uses = {_expand(stage.base, values).lower(), *_sources(stage)}
+        if (own | uses) & wanted or any("$" in use for use in uses):
             wanted |= own
-            if current not in found:
-                found.append(current)
+            if stage.name not in found:
+                found.append(stage.name)
     return tuple(found)
 
 
-def _defaults(declared: Iterable[str], build_args: Mapping[str, str | None]) -> dict[str, str]:
+def _sources(stage: Stage) -> Iterator[str]:
+    """What the stage copies or mounts from, in lower case."""
+    for instruction in stage.body:
+        for each in (instruction, instruction.trigger):
+            named = [each.flag("from"), *(m.get("from") for m in each.mounts())] if each else []
+            yield from (name.lower() for name in named if name)
+
+
+def _defaults(
+    declared: Iterable[tuple[str, str | None]], build_args: Mapping[str, str | None]
+) -> dict[str, str]:
     found: dict[str, str] = {}
-    for text in declared:
-        name, separator, default = text.partition("=")
+    for name, default in declared:
         value = build_args.get(name)
-        if value is not None or separator:
-            found[name] = value if value is not None else default.strip("\"'")
+        if value is not None or default is not None:
+            found[name] = value if value is not None else (default or "").strip("\"'")
     return found
 
 

@@ -10,15 +10,16 @@ from __future__ import annotations
 
 import posixpath
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from fastbuild.errors import DockerfileSyntax
+from fastbuild.dockerfile.parse import parse
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from typing import Any
+
+    from fastbuild.dockerfile.model import Instruction, Stage
 
 _PLAIN = re.compile(r"[\w ./,:;&|=*+@%-]+")
 """Text that BuildKit copies into a step's name as it is: no variables, quotes, heredocs or several lines."""
@@ -138,57 +139,30 @@ def _candidates(slots: Sequence[_Slot], index: int, complete: bool) -> list[_Slo
 
 
 def step_lines(text: str) -> StepLines:
-    """Read a Dockerfile's text. Raises DockerfileSyntax with the parser's own message."""
-    stages: list[_Stage] = []
-    for command in parsed(text):
-        keyword = command.cmd.upper()
-        if keyword == "FROM":
-            stages.append(_stage(command, len(stages)))
-        elif keyword in _COUNTED and stages:
-            slot = _Slot(
-                line=command.start_line,
-                keyword=keyword,
-                numbered=_numbered(command),
-                text=command.original,
-            )
-            stages[-1] = replace(stages[-1], slots=(*stages[-1].slots, slot))
-    return StepLines(tuple(stages))
+    """Read a Dockerfile's text. Raises DockerfileSyntax."""
+    return StepLines(tuple(_numbered_stage(stage) for stage in parse(text).stages))
 
 
-def parsed(text: str) -> tuple[Any, ...]:
-    """The instructions as BuildKit's own parser sees them (`dockerfile.Command`). Raises DockerfileSyntax."""
-    import dockerfile
-
-    try:
-        commands: tuple[Any, ...] = dockerfile.parse_string(text)
-    except dockerfile.GoParseError as error:
-        raise syntax_error(str(error)) from error
-    return commands
-
-
-def syntax_error(message: str, line: int | None = None, file: str = "Dockerfile") -> DockerfileSyntax:
-    """The error for a Dockerfile that doesn't parse; `line` where it is known."""
-    where = f"{file}:{line}" if line else file
-    return DockerfileSyntax(f"{where}: {message}", fix="correct the instruction and build again")
-
-
-def _stage(command: Any, number: int) -> _Stage:
-    words = list(command.value)
-    name = words[2].lower() if len(words) == 3 and words[1].upper() == "AS" else ""
+def _numbered_stage(stage: Stage) -> _Stage:
+    slots = (
+        _Slot(line=each.start, keyword=each.keyword, numbered=_numbered(each), text=each.text)
+        for each in stage.body
+        if each.keyword in _COUNTED
+    )
     return _Stage(
-        name=name,
-        number=number,
-        from_line=command.start_line,
-        base=words[0] if words else "$",
-        slots=(),
+        name=stage.name,
+        number=stage.index,
+        from_line=stage.start.start,
+        base=stage.base or "$",
+        slots=tuple(slots),
     )
 
 
-def _numbered(command: Any) -> _Numbered:
+def _numbered(instruction: Instruction) -> _Numbered:
     """A WORKDIR takes a number only if it ends somewhere else than `/`."""
-    if command.cmd.upper() != "WORKDIR":
+    if instruction.keyword != "WORKDIR":
         return _Numbered.YES
-    path = command.value[0] if len(command.value) == 1 else "$"
+    path = instruction.words[0] if len(instruction.words) == 1 else "$"
     if any(special in path for special in "$\\\"'"):
         return _Numbered.MAYBE
     if path.startswith("/"):

@@ -12,9 +12,8 @@ from fastbuild.engines import toolchain
 from fastbuild.engines.api import Job
 from fastbuild.engines.daemon_settings import IDLE_SECONDS, DaemonSettings
 from fastbuild.engines.docker_config import proxy_args
-from fastbuild.errors import EngineError
+from fastbuild.errors import DockerfileSyntax, EngineError
 from fastbuild.pipeline.finish import docker_answers
-from fastbuild.process import uninterrupted
 from fastbuild.request import Output, is_remote
 
 if TYPE_CHECKING:
@@ -155,8 +154,10 @@ def with_stages(request: BuildRequest) -> BuildRequest:
     from fastbuild.dockerfile.stages import dependants
 
     text = Path(request.file).read_text(encoding="utf-8", errors="replace")
-    with uninterrupted():  # BuildKit's parser, a library in C and Go, crashes otherwise
+    try:
         reached = dependants(text, request.no_cache_filter, dict(request.build_args))
+    except DockerfileSyntax:
+        return request  # the engine says what is wrong, or has a frontend that understands it
     return replace(request, no_cache_filter=reached)
 
 

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from fastbuild.commands import build
+from fastbuild.commands import interrupts
 from fastbuild.errors import Interrupted
 
 pytestmark = pytest.mark.live  # real signals
@@ -30,7 +30,7 @@ def _lose_one(number: signal.Signals) -> None:
 def test_an_interrupt_is_not_lost_in_a_finalizer(number: signal.Signals) -> None:
     handlers = {n: signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)}
     try:
-        with pytest.raises(Interrupted) as raised, build._signals():
+        with pytest.raises(Interrupted) as raised, interrupts.signals():
             _lose_one(number)
     finally:
         for which, handler in handlers.items():
