@@ -1,0 +1,68 @@
+"""What rules and the reorderer look at: a Dockerfile, its facts, the files it may copy, what steps cost."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Protocol
+
+from fastbuild.analysis.facts import NOTHING, stage_facts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from fastbuild.analysis.facts import StageFacts, Step
+    from fastbuild.context.tree import ContextFile
+    from fastbuild.dockerfile.model import Dockerfile
+
+
+class Context(Protocol):
+    """The build context as BuildKit would see it. Reading happens on demand; nothing here raises."""
+
+    def files(self) -> Mapping[str, ContextFile]:
+        """Every entry that `.dockerignore` leaves, by path, directories included."""
+
+    def ignored(self) -> frozenset[str]:
+        """Top-level names and well-known places (`.git`) that exist but are left out."""
+
+    def read(self, path: str) -> bytes | None:
+        """A file's bytes (links followed inside the context); None if it is absent, ignored or unreadable."""
+
+    def ignore_file(self) -> tuple[str, str] | None:
+        """Name and text of the ignore file in force, None without one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """What recorded builds say of one instruction: median seconds to execute, bytes that its layer adds."""
+
+    seconds: float | None = None
+    size: int | None = None
+    builds: int = 0
+
+
+@dataclass(frozen=True)
+class Subject:
+    """Everything a rule may look at. `context` is None when only a text was given."""
+
+    dockerfile: Dockerfile
+    context: Context | None = None
+    build_args: Mapping[str, str | None] = NOTHING
+    measured: Mapping[int, Measured] = field(default_factory=lambda: MappingProxyType({}))
+    """By the instruction's `index`."""
+
+    @cached_property
+    def stages(self) -> tuple[StageFacts, ...]:
+        """The facts of every stage."""
+        return stage_facts(self.dockerfile, self.build_args)
+
+    @cached_property
+    def final(self) -> StageFacts | None:
+        """The last stage: what is built without `--target`."""
+        return self.stages[-1] if self.stages else None
+
+    def steps(self) -> Iterator[Step]:
+        """Every step of every stage, in file order."""
+        for stage in self.stages:
+            yield from stage.steps
