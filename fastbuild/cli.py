@@ -16,10 +16,12 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 COMMANDS = {
+    "analyze": "Find what makes a Dockerfile slow, large or fragile, and mend it.",
     "build": "Build an image: docker build with a remote cache, timings and a record.",
     "doctor": "Say which engine, cache and credentials were found, each tried for real.",
     "engine": "Install, start, stop or show the private BuildKit.",
     "history": "List and show recorded builds.",
+    "reorder": "Find the order of instructions that rebuilds least; prove it and write it.",
 }
 
 
