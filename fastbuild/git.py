@@ -78,6 +78,19 @@ def merge_base(root: Path, branch: str) -> str | None:
     return None
 
 
+def changed_paths(directory: Path, limit: int) -> tuple[frozenset[str], ...]:
+    """What each of the newest `limit` commits that touch `directory` changed there, newest first.
+
+    Paths are relative to `directory`. Merges are left out: their commits are counted themselves. Empty
+    when git is absent, refuses or takes too long.
+    """
+    log = ("log", f"--max-count={limit}", "--no-merges", "--no-renames", "--name-only", "-z", "--format=%x01")
+    said = _git(directory, *log, "--relative", "--", ".")
+    entries = (said or "").split("\x01")[1:]
+    found = (frozenset(filter(None, (path.strip("\n") for path in each.split("\0")))) for each in entries)
+    return tuple(paths for paths in found if paths)
+
+
 def _find(path: Path) -> tuple[Path, Path] | None:
     """The work tree's root and its git directory."""
     start = path.resolve()  # as git does; `..` would lead into neighbours

@@ -1,0 +1,296 @@
+"""The effects of ordinary shell commands: POSIX utilities and those that distributions add users with.
+
+Sources: POSIX.1-2017 volume 3 and the manuals of GNU coreutils, busybox, shadow and adduser. An option that
+is not
+in a table makes the command unknown: it may have an argument that names a file.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from fastbuild.reorder.effects import NONE, Effects, unknown
+
+if TYPE_CHECKING:
+    from fastbuild.reorder.effects import Place
+
+Handler = Callable[[str, tuple[str, ...], "Place"], Effects]
+
+GLOB = re.compile(r"[*?\[]")
+ACCOUNTS = frozenset(
+    {
+        *("/etc/passwd", "/etc/group", "/etc/shadow", "/etc/gshadow", "/etc/subuid", "/etc/subgid"),
+        *("/etc/passwd-", "/etc/group-", "/etc/shadow-", "/etc/gshadow-", "/etc/subuid-", "/etc/subgid-"),
+        *("/etc/.pwd.lock", "/var/mail", "/var/spool/mail", "/var/log/lastlog", "/var/log/faillog", "/home"),
+    }
+)
+
+
+def split_options(args: tuple[str, ...], plain: str) -> tuple[set[str], list[str]] | None:
+    """Options and operands; None if an option is neither in `plain` (single letters) nor `--`.
+
+    `plain` names the letters that take no argument.
+    """
+    options: set[str] = set()
+    operands: list[str] = []
+    for at, arg in enumerate(args):
+        if arg == "--":
+            operands += args[at + 1 :]
+            break
+        if arg.startswith("--"):
+            if arg not in _LONG:
+                return None
+            options.add(arg)
+        elif arg.startswith("-") and len(arg) > 1:
+            if any(letter not in plain for letter in arg[1:]):
+                return None
+            options.update(arg[1:])
+        else:
+            operands.append(arg)
+    return options, operands
+
+
+_LONG = frozenset(
+    {
+        *(
+            "--recursive",
+            "--force",
+            "--verbose",
+            "--parents",
+            "--symbolic",
+            "--quiet",
+            "--silent",
+            "--archive",
+        ),
+        *("--no-dereference", "--append", "--no-clobber", "--changes", "--no-preserve-root"),
+    }
+)
+
+
+def tree(path: str, place: Place) -> str:
+    """The path, or for a pattern the directory that it searches."""
+    match = GLOB.search(path)
+    if match:
+        path = path[: match.start()].rpartition("/")[0] or ("/" if path.startswith("/") else ".")
+    return place.absolute(path)
+
+
+def _trees(paths: list[str], place: Place) -> frozenset[str]:
+    return frozenset(tree(path, place) for path in paths)
+
+
+def _nothing(_name: str, _args: tuple[str, ...], _place: Place) -> Effects:
+    return NONE
+
+
+def _reader(plain: str) -> Handler:
+    """A command that reads its operands."""
+
+    def handle(name: str, args: tuple[str, ...], place: Place) -> Effects:
+        parsed = split_options(args, plain)
+        if parsed is None:
+            return _foreign_option(name)
+        return Effects(reads=_trees(parsed[1], place))
+
+    return handle
+
+
+def _writer(plain: str) -> Handler:
+    """A command that makes, changes or removes its operands."""
+
+    def handle(name: str, args: tuple[str, ...], place: Place) -> Effects:
+        parsed = split_options(args, plain)
+        if parsed is None:
+            return _foreign_option(name)
+        paths = _trees(parsed[1], place)
+        return Effects(reads=paths, writes=paths)
+
+    return handle
+
+
+def _foreign_option(name: str) -> Effects:
+    return unknown(f"`{name}` has an option that fastbuild doesn't know")
+
+
+def _copier(name: str, args: tuple[str, ...], place: Place) -> Effects:
+    parsed = split_options(args, "aprRfvnPLdTuH")
+    if parsed is None or len(parsed[1]) < 2 or any(GLOB.search(path) for path in parsed[1][-1:]):
+        return _foreign_option(name)
+    options, operands = parsed
+    *sources, target = operands
+    read = _trees(sources, place)
+    written = frozenset({place.absolute(target)}) | (read if name == "mv" else frozenset())
+    recursive = bool(options & {"a", "r", "R", "d", "P", "--recursive", "--archive"}) or name == "mv"
+    return Effects(reads=read | written, writes=written, makes_links=recursive)
+
+
+def _linker(name: str, args: tuple[str, ...], place: Place) -> Effects:
+    parsed = split_options(args, "sfnvT")
+    if parsed is None or len(parsed[1]) != 2 or any(GLOB.search(path) for path in parsed[1]):
+        return _foreign_option(name)
+    target, link = (place.absolute(path) for path in parsed[1])
+    # what is read and written through a link is not where it seems: nobody may rely on paths any more
+    return Effects(reads=frozenset({target, link}), writes=frozenset({link}), makes_links=True)
+
+
+def _mode_changer(name: str, args: tuple[str, ...], place: Place) -> Effects:
+    parsed = split_options(args, "RfvchHLP" if name != "chmod" else "Rfvc")
+    if parsed is None or len(parsed[1]) < 2:
+        return _foreign_option(name)
+    paths = _trees(parsed[1][1:], place)
+    names = frozenset({"/etc/passwd", "/etc/group"}) if name != "chmod" else frozenset()
+    return Effects(reads=paths | names, writes=paths)
+
+
+_MODE = re.compile(r"[0-7]{3,4}|[ugoa]*[-+=][rwxXst]*(,[ugoa]*[-+=][rwxXst]*)*")
+
+
+def _maker(name: str, args: tuple[str, ...], place: Place) -> Effects:
+    """mkdir: `-m MODE` is the one option with an argument."""
+    rest = list(args)
+    for at, arg in enumerate(rest[:-1]):
+        if arg in ("-m", "-pm") and _MODE.fullmatch(rest[at + 1]):
+            rest[at : at + 2] = ["-p"]
+            break
+    return _writer("pv")(name, tuple(rest), place)
+
+
+def _sed(name: str, args: tuple[str, ...], place: Place) -> Effects:
+    """`sed [-i] [-n] [-E] SCRIPT FILE…`; a script may itself name files (`w`, `r`), so only plain ones
+    pass."""
+    options = [arg for arg in args if arg.startswith("-")]
+    operands = [arg for arg in args if not arg.startswith("-")]
+    if not set(options) <= {"-i", "-n", "-E", "-r", "-e", "-ie", "-ri", "-Ei"} or options.count("-e") > 1:
+        return _foreign_option(name)
+    if not operands or not _SAFE_SED.fullmatch(operands[0]):
+        return unknown("its `sed` script may do more than change lines")
+    files = _trees(operands[1:], place)
+    inplace = any("i" in option for option in options)
+    return Effects(reads=files, writes=files if inplace else frozenset())
+
+
+_SAFE_SED = re.compile(
+    r"s([|/,#@])(?:(?!\1)[^\\\n]|\\.)*\1(?:(?!\1)[^\\\n]|\\.)*\1[gI0-9]*|[0-9$,]*[dp]|/[^/\n]*/[dp]"
+)
+
+
+def _tee(name: str, args: tuple[str, ...], place: Place) -> Effects:
+    return _writer("ai")(name, args, place)
+
+
+def _grep(name: str, args: tuple[str, ...], place: Place) -> Effects:
+    parsed = split_options(args, "EFGqivnowxclLrRshH")
+    if parsed is None or not parsed[1]:
+        return _foreign_option(name)
+    options, operands = parsed
+    files = operands[1:] or (["."] if options & {"r", "R"} else [])
+    return Effects(reads=_trees(files, place))
+
+
+_FILE_TESTS = frozenset(
+    {*(f"-{letter}" for letter in "abcdefghkprstuwxGLNOS"), "-nt", "-ot", "-ef"},
+)
+
+
+def _test(_name: str, args: tuple[str, ...], place: Place) -> Effects:
+    """`[ … ]` and `test`: every operand of a test of files may be one."""
+    if any(re.match(r"[$`]", arg) for arg in args):
+        return unknown("a test that only the shell can read")
+    if not _FILE_TESTS & set(args):
+        return NONE
+    words = [arg for arg in args if not arg.startswith("-") and arg not in ("]", "]]", "=", "==", "!=", "!")]
+    if any("$" in word or "`" in word for word in words):
+        return unknown("a test of a file whose name only the shell knows")
+    return Effects(reads=_trees([word.strip("\"'") for word in words], place))
+
+
+def _find(_name: str, args: tuple[str, ...], place: Place) -> Effects:
+    paths: list[str] = []
+    for arg in args:
+        if arg.startswith(("-", "(", "!")):
+            break
+        paths.append(arg)
+    rest = args[len(paths) :]
+    if _ACTING & set(rest):
+        return unknown("`find` starts programs or writes files")
+    found = _trees(paths or ["."], place)
+    return Effects(reads=found, writes=found if "-delete" in rest else frozenset())
+
+
+_ACTING = frozenset(
+    {
+        "-exec",
+        "-execdir",
+        "-ok",
+        "-okdir",
+        "-fprint",
+        "-fprint0",
+        "-fprintf",
+        "-fls",
+        "-files0-from",
+        "-newer",
+        "-samefile",
+    }
+)
+
+
+def _accounts(name: str, args: tuple[str, ...], _place: Place) -> Effects:
+    """useradd, adduser and their kin: the account files, and a home below /home or where `-d`, `-h` say."""
+    homes = {
+        args[at + 1] for at, arg in enumerate(args[:-1]) if arg in ("-d", "-h", "--home", "--home-dir", "-b")
+    }
+    homes |= {
+        arg.partition("=")[2] for arg in args if arg.startswith(("--home=", "--home-dir=", "--base-dir="))
+    }
+    if any(not home.startswith("/") or GLOB.search(home) for home in homes):
+        return _foreign_option(name)
+    if any(arg in ("-R", "--root", "-P", "--prefix", "-k", "--skel", "--conf") for arg in args):
+        return _foreign_option(name)
+    written = ACCOUNTS | homes
+    return Effects(reads=written | {"/etc"}, writes=written)
+
+
+HANDLERS: MappingProxyType[str, Handler] = MappingProxyType(
+    {
+        **dict.fromkeys(
+            (
+                *(
+                    "echo",
+                    "printf",
+                    "true",
+                    "false",
+                    ":",
+                    "set",
+                    "export",
+                    "unset",
+                    "readonly",
+                    "exit",
+                    "sleep",
+                ),
+                *("uname", "id", "whoami", "date", "pwd", "type", "hash", "shift", "return", "nproc"),
+                *("basename", "dirname", "seq", "expr", "arch", "sync", "wait", "break"),
+            ),
+            _nothing,
+        ),
+        **dict.fromkeys(
+            ("cat", "ls", "stat", "wc", "sha256sum", "md5sum", "sort", "uniq"),
+            _reader("alhRrnuctsidAbvEetTw1S"),
+        ),
+        **dict.fromkeys(("touch", "rm", "rmdir", "unlink"), _writer("rRfvpcam")),
+        "mkdir": _maker,
+        **dict.fromkeys(("cp", "mv"), _copier),
+        "ln": _linker,
+        **dict.fromkeys(("chmod", "chown", "chgrp"), _mode_changer),
+        "sed": _sed,
+        "tee": _tee,
+        **dict.fromkeys(("grep", "egrep", "fgrep"), _grep),
+        **dict.fromkeys(("[", "[[", "test"), _test),
+        "find": _find,
+        **dict.fromkeys(("useradd", "adduser", "groupadd", "addgroup", "usermod", "groupmod"), _accounts),
+    }
+)
+"""By name. `umask`, `eval`, `.`, `source`, `alias`, `trap` and whatever else changes what follows are left
+out."""

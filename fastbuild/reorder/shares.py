@@ -1,0 +1,117 @@
+"""How often each step changes: from the commits of a repository, jointly, or by stated assumptions.
+
+A commit is one bit. A step's bits are the commits that change it itself: the files it copies, the values it
+sets.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from fastbuild.reorder.copying import go_pattern
+from fastbuild.reorder.tools.environment import is_stamp
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from fastbuild.analysis.facts import Step
+
+_MANIFESTS = re.compile(
+    r"(.*/)?(requirements/[^/]+|requirements[\w.-]*\.(txt|in)|constraints[\w.-]*\.txt|pyproject\.toml|setup\.(py|cfg)|uv\.lock|poetry\.lock|Pipfile(\.lock)?"
+    r"|package(-lock)?\.json|npm-shrinkwrap\.json|yarn\.lock|pnpm-(lock|workspace)\.yaml|\.npmrc|\.yarnrc(\.yml)?"
+    r"|go\.(mod|sum|work)|Cargo\.(toml|lock)|pom\.xml|.*\.gradle(\.kts)?|gradle\.(properties|lockfile)|composer\.(json|lock)"
+    r"|Gemfile(\.lock)?|.*\.csproj|packages\.lock\.json)"
+)
+_DOCUMENTS = re.compile(r".*\.(md|rst|adoc)|LICENSE.*|docs?/.*|\.github/.*", re.IGNORECASE)
+_VERSION = re.compile(r"(.*_)?(VERSION|RELEASE|VER)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Commits:
+    """What each commit changed: paths relative to the context. `assumed` if nobody measured it."""
+
+    paths: tuple[frozenset[str], ...]
+    assumed: bool = False
+
+    @property
+    def count(self) -> int:
+        """How many."""
+        return len(self.paths)
+
+    @property
+    def all(self) -> int:
+        """The bits of all of them."""
+        return (1 << self.count) - 1
+
+
+def assumed(files: Sequence[str]) -> Commits:
+    """Twenty-five commits as they usually are: 20 change sources, 1 the dependencies, 4 documents."""
+    kinds: tuple[set[str], ...] = (set(), set(), set())
+    for path in files:
+        kinds[1 if _MANIFESTS.fullmatch(path) else 2 if _DOCUMENTS.fullmatch(path) else 0].add(path)
+    sources, manifests, documents = (frozenset(kind) for kind in kinds)
+    return Commits(paths=(sources,) * 20 + (manifests,) + (documents,) * 4, assumed=True)
+
+
+def changes(
+    step: Step, commits: Commits, ignores: Callable[[str], bool], stage_bits: Callable[[str], int]
+) -> int:
+    """The bits of the commits that change this step itself.
+
+    `ignores` tells paths that `.dockerignore` drops; `stage_bits` gives the bits of a stage that
+    `--from` names (all its steps: an upper bound, since BuildKit compares what is copied).
+    """
+    instruction = step.instruction
+    if step.keyword in ("ENV", "ARG"):
+        return _variable_bits(step, commits)
+    bits = 0
+    patterns: list[str] = []
+    source = instruction.flag("from")
+    if step.keyword in ("COPY", "ADD"):
+        if source is not None:
+            return stage_bits(source)
+        patterns += step.sources
+    for mount in instruction.mounts():
+        if mount["type"] == "bind" and "from" not in mount:
+            patterns.append(mount.get("source") or mount.get("src") or ".")
+        elif "from" in mount:
+            bits |= stage_bits(mount["from"])
+    return bits | _path_bits(patterns, commits, ignores)
+
+
+def _path_bits(patterns: Sequence[str], commits: Commits, ignores: Callable[[str], bool]) -> int:
+    wanted = [_covering(pattern) for pattern in patterns]
+    if not wanted:
+        return 0
+    verdicts: dict[str, bool] = {}
+    bits = 0
+    for at, paths in enumerate(commits.paths):
+        for path in paths:
+            if path not in verdicts:
+                verdicts[path] = any(w.match(path) for w in wanted) and not ignores(path)
+            if verdicts[path]:
+                bits |= 1 << at
+                break
+    return bits
+
+
+def _covering(source: str) -> re.Pattern[str]:
+    """Matches every path that is the source or below it."""
+    clean = posixpath.normpath("/" + source.strip("/")).lstrip("/")
+    return re.compile(f"(?:{go_pattern(clean).pattern})(?:/|$)" if clean else "")
+
+
+def _variable_bits(step: Step, commits: Commits) -> int:
+    """A value that names the commit changes with each; one that names a version with every tenth; others
+    not."""
+    bits = 0
+    for name, value in step.instruction.pairs():
+        named = (name, *re.findall(r"\$\{?(\w+)", value or ""))
+        if any(is_stamp(each) for each in named):
+            return commits.all
+        if step.keyword == "ARG" and _VERSION.fullmatch(name) and value is None:
+            bits |= sum(1 << at for at in range(0, commits.count, 10))
+    return bits
