@@ -115,6 +115,29 @@ def docker_options(command: Callable[..., object]) -> Callable[..., object]:
     return command
 
 
+def some_docker_options(*names: str) -> Callable[[Callable[..., object]], Callable[..., object]]:
+    """Add the named flags of docker's (`--secret`, …) to a click command."""
+
+    def add(command: Callable[..., object]) -> Callable[..., object]:
+        for option, settings in reversed(DOCKER_OPTIONS):
+            if option[0] in names:
+                command = click.option(*option, **settings)(command)
+        return command
+
+    return add
+
+
+def without_flags() -> dict[str, Any]:
+    """The values of all of docker's flags where none is given, by click's names."""
+    options = [click.Option(names, **settings) for names, settings in DOCKER_OPTIONS]
+    bare = click.Command("build", params=list(options))
+    return {
+        str(option.name): value
+        for option in options
+        for value in (bare.make_context("", []).params[option.name],)
+    }
+
+
 def request_from_flags(context: str, flags: Mapping[str, Any]) -> BuildRequest:
     """The request that these flag values (click's names) describe. Raises UsageError naming the flag."""
     return BuildRequest(

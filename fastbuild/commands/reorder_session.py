@@ -1,0 +1,122 @@
+"""What `fastbuild reorder` looks at: the Dockerfile, its context, the commits, what steps took."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fastbuild.analysis.subject import Subject
+from fastbuild.context.tree import Tree
+from fastbuild.dockerfile.ignore import Ignore
+from fastbuild.dockerfile.parse import decode, parse
+from fastbuild.dockerfile.validate import validate
+from fastbuild.errors import UsageError
+from fastbuild.reorder.cost import Costs
+from fastbuild.reorder.propose import propose
+from fastbuild.reorder.shares import Commits, assumed
+from fastbuild.reorder.verify import problem
+
+if TYPE_CHECKING:
+    from fastbuild.git import GitFacts
+    from fastbuild.reorder.effects import Trust
+    from fastbuild.reorder.propose import Proposal
+    from fastbuild.request import BuildRequest
+
+FEWEST = 10
+"""Commits below which a history says too little."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """One Dockerfile with everything known about it. `raw` are its bytes as found; `why_assumed` says why git
+    could not tell how often files change, empty if it could."""
+
+    path: Path
+    root: Path
+    raw: bytes
+    subject: Subject
+    costs: Costs
+    why_assumed: str = ""
+
+    def proposal(self, trust: Trust) -> Proposal:
+        """The best order, checked. Raises UsageError if the rewriter's own check finds a fault."""
+        found = propose(self.subject, self.costs, trust=trust)
+        fault = problem(found)
+        if fault:
+            raise UsageError(
+                f"the proposal for {self.path} failed its own check: {fault}",
+                cause="an error in fastbuild; nothing was written",
+                fix="report it with the Dockerfile, please",
+            )
+        return found
+
+
+def begin(request: BuildRequest, commits: int, *, history: bool) -> Session:
+    """Read everything. Raises UsageError for paths that can't be used, DockerfileSyntax for a bad file."""
+    root, dockerfile = _located(Path(request.context), request.file)
+    build_args = dict(request.build_args)
+    try:
+        raw = dockerfile.read_bytes()
+    except OSError as error:
+        raise UsageError(f"{dockerfile} can't be read: {error.strerror}", fix="name it with -f") from error
+    parsed = parse(decode(raw), str(dockerfile))
+    validate(parsed)
+    tree = Tree(root, dockerfile)
+    subject = Subject(parsed, tree, build_args)
+    if tree.problem:
+        raise UsageError(tree.problem, fix="mend the ignore file: BuildKit would refuse it too")
+    named = tree.ignore_file()
+    ignore = Ignore.read(named[1], named[0]) if named else Ignore(())
+    measured = _measured(subject) if history else {}
+    found, why_assumed = _commits(root, tree, commits)
+    return Session(
+        path=dockerfile,
+        root=root,
+        raw=raw,
+        subject=subject,
+        costs=Costs(commits=found, ignores=ignore.ignores, measured=measured),
+        why_assumed=why_assumed,
+    )
+
+
+def _located(path: Path, file: str | None) -> tuple[Path, Path]:
+    """The context and the Dockerfile."""
+    if path.is_dir():
+        return path, Path(file) if file else path / "Dockerfile"
+    if file:
+        raise UsageError(
+            f"{path} is no directory", fix="give the build context's directory, the file with -f"
+        )
+    return path.parent, path
+
+
+def _measured(subject: Subject) -> dict[str, float]:
+    from fastbuild.commands.analyze_history import Past
+    from fastbuild.paths import Paths
+
+    found = Past(Paths.from_environ(os.environ, os.getuid()).history).of(subject.dockerfile)
+    texts = {i.index: i.text for i in subject.dockerfile.instructions}
+    return {texts[at]: each.seconds for at, each in found.items() if each.seconds is not None}
+
+
+def _commits(root: Path, tree: Tree, limit: int) -> tuple[Commits, str]:
+    """The commits to count, and why they are assumed where git has none or too few."""
+    from fastbuild import git
+
+    facts = git.read(root)
+    paths = git.changed_paths(root, limit) if facts else ()
+    if len(paths) >= min(FEWEST, limit):
+        return Commits(paths=paths), ""
+    files = [path for path, file in tree.files().items() if file.kind != "directory"]
+    return assumed(files), _too_few(facts, len(paths), limit)
+
+
+def _too_few(facts: GitFacts | None, found: int, limit: int) -> str:
+    if facts is None:
+        return "the context is in no git repository"
+    if not found:
+        return "git counts no commit that touches the context"
+    few = f"git has only {found} that touch the context, {min(FEWEST, limit)} are needed"
+    return f"{few}; the clone is shallow" if facts.shallow else few

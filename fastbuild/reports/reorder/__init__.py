@@ -1,0 +1,1 @@
+"""The suggestion of `fastbuild reorder`, one renderer per format."""
