@@ -6,6 +6,7 @@ by name or, with the context at hand, as part of a directory.
 
 ## Why
 Everyone who can pull the image can read them. Deleting them in a later step doesn't help: the layer stays.
+In a stage that is not shipped they are still in the build cache, also in an exported one (info then).
 
 ## Example
 ```dockerfile
@@ -33,6 +34,7 @@ from typing import TYPE_CHECKING
 from fastbuild.analysis.about import about
 from fastbuild.analysis.brought import copied, from_context, normal
 from fastbuild.analysis.finding import Level
+from fastbuild.analysis.reach import shipped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -54,19 +56,21 @@ _CONTENT = re.compile(rb"PRIVATE KEY-----|_authToken\s*=\s*[^$\s]|_password\s*=\
 
 def check(subject: Subject) -> Iterator[Finding]:
     """One finding for each COPY that brings such files."""
+    in_image = {facts.stage.index for facts in shipped(subject)}
     for step in subject.steps():
-        if not from_context(step):
+        names = sorted(set(_secrets(subject, step))) if from_context(step) else []
+        if not names:
             continue
-        names = sorted(set(_secrets(subject, step)))
-        if names:
-            more = f" and {len(names) - 1} more" if len(names) > 1 else ""
-            yield about(
-                step,
-                CODE,
-                LEVEL,
-                f"{names[0]}{more} can be read by everyone who can pull the image",
-                hint="leave it out in .dockerignore and use RUN --mount=type=secret",
-            )
+        more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+        ships = step.stage.index in in_image
+        who = "everyone who can pull the image" if ships else "everyone who can read the build cache"
+        yield about(
+            step,
+            CODE,
+            LEVEL if ships else Level.INFO,
+            f"{names[0]}{more} can be read by {who}",
+            hint="leave it out in .dockerignore and use RUN --mount=type=secret",
+        )
 
 
 def _secrets(subject: Subject, step: Step) -> Iterator[str]:

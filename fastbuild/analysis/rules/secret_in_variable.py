@@ -34,10 +34,12 @@ from typing import TYPE_CHECKING
 
 from fastbuild.analysis.about import about
 from fastbuild.analysis.finding import Level
+from fastbuild.analysis.reach import shipped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from fastbuild.analysis.facts import Step
     from fastbuild.analysis.finding import Finding
     from fastbuild.analysis.subject import Subject
 
@@ -54,6 +56,7 @@ _HARMLESS = re.compile(r"PUBLIC|NO_|DISABLE|ALLOW_EMPTY|RANDOM", re.IGNORECASE)
 
 def check(subject: Subject) -> Iterator[Finding]:
     """One finding for each such variable."""
+    in_image = {facts.stage.index for facts in shipped(subject)}
     for step in subject.steps():
         if step.keyword not in ("ARG", "ENV"):
             continue
@@ -68,7 +71,7 @@ def check(subject: Subject) -> Iterator[Finding]:
                 "1",
             ):
                 continue
-            where = "the image's configuration" if step.keyword == "ENV" else "the image's history"
+            where = _where(step, in_image)
             yield about(
                 step,
                 CODE,
@@ -76,3 +79,9 @@ def check(subject: Subject) -> Iterator[Finding]:
                 f"{name} looks like a secret and can be read in {where}",
                 hint="use RUN --mount=type=secret",
             )
+
+
+def _where(step: Step, in_image: set[int]) -> str:
+    if step.stage.index not in in_image:
+        return "the build's records"
+    return "the image's configuration" if step.keyword == "ENV" else "the image's history"

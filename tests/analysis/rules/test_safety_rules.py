@@ -139,6 +139,12 @@ def test_an_explicit_root_is_worse_than_none() -> None:
     assert (finding.level, finding.start) == (Level.INFO, 1)
 
 
+def test_where_a_secret_can_be_read_depends_on_whether_its_stage_is_shipped() -> None:
+    text = "FROM a AS b\nARG TOKEN\nFROM a\nARG TOKEN\nENV TOKEN=x\nCOPY --from=b /a /a\n"
+    messages = [finding.message.rpartition(" in ")[2] for finding in caught(secret_in_variable, text)]
+    assert messages == ["the build's records", "the image's history", "the image's configuration"]
+
+
 def test_an_address_is_named_as_it_is_written() -> None:
     (finding,) = caught(remote_add_unverified, "FROM a\nARG V\nADD https://a.example/v$V/b?token=x /b\n")
     assert finding.message == "nothing checks what https://a.example/v$V/b delivers"
@@ -165,6 +171,12 @@ def test_no_finding_repeats_the_secret() -> None:
 def test_secret_files_within_a_broad_copy_are_found_in_the_context(context: str, named: str) -> None:
     (finding,) = caught(secret_file_copied, "FROM a\nCOPY . /app\n", context=context)
     assert finding.message.startswith(f"{named} can be read")
+
+
+def test_a_secret_file_in_a_stage_that_is_not_shipped_is_a_remark_about_the_cache() -> None:
+    (finding,) = caught(secret_file_copied, "FROM a AS b\nCOPY .env /\nFROM a\nCOPY --from=b /x /x\n")
+    assert finding.level is Level.INFO
+    assert "build cache" in finding.message
 
 
 @pytest.mark.parametrize(
