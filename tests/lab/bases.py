@@ -35,11 +35,16 @@ CMD ["python3"]
 
 @dataclass(frozen=True)
 class Base:
-    """One image: its names on docker.io, and a Dockerfile that may add ``rootfs.tar``."""
+    """One image: its names on docker.io, and a Dockerfile that may add ``rootfs.tar``.
+
+    ``files`` are settings of this host, path in the image → text; a Dockerfile takes them with
+    ``COPY host/ /``.
+    """
 
     names: tuple[str, ...]
     dockerfile: str
     rootfs: Callable[[Trust], Path] | None = None
+    files: Callable[[], dict[str, str]] = dict
 
 
 # In this order: a later one may start from an earlier one.
@@ -60,15 +65,23 @@ BASES = (
 
 def ensure_bases(tools: Tools) -> Path:
     """The storage folder of a registry that holds all bases; instant when made before."""
-    trust = host_trust()
-    rootfs = {base.names[0]: base.rootfs(trust) for base in BASES if base.rootfs}
-    recipes = (text for base in BASES for text in (*base.names, base.dockerfile))
-    key = digest(*recipes, *map(str, rootfs.values()), trust.dockerfile_env())
+    return made(tools, BASES, host_trust())
+
+
+def made(tools: Tools, bases: tuple[Base, ...], trust: Trust, *, onto: Path | None = None) -> Path:
+    """The storage folder of a registry with ``bases``, and with what the storage ``onto`` holds."""
+    rootfs = {base.names[0]: base.rootfs(trust) for base in bases if base.rootfs}
+    recipes = [text for base in bases for text in (*base.names, base.dockerfile)]
+    recipes += [text for base in bases for item in sorted(base.files().items()) for text in item]
+    under = [str(onto)] if onto else []
+    key = digest(*recipes, *map(str, rootfs.values()), trust.dockerfile_env(), *under)
     target = lab_dir() / "bases" / key
     with making(target) as draft:
         if draft:
+            if onto:
+                shutil.copytree(onto, draft / "server/storage")
             with RegistryServer(tools, folder=draft / "server") as registry:
-                _build_all(tools, registry, rootfs, trust)
+                _build_all(tools, registry, bases, rootfs, trust)
             registry.storage.rename(draft / "storage")
             shutil.rmtree(draft / "server")
     return target / "storage"
@@ -85,14 +98,20 @@ def registry_with_bases(tools: Tools) -> Iterator[RegistryServer]:
             yield registry
 
 
-def _build_all(tools: Tools, registry: RegistryServer, rootfs: dict[str, Path], trust: Trust) -> None:
+def _build_all(
+    tools: Tools, registry: RegistryServer, bases: tuple[Base, ...], rootfs: dict[str, Path], trust: Trust
+) -> None:
     with Buildkitd(tools, buildkitd_toml(registry.address)) as daemon:
-        for base in BASES:
+        for base in bases:
             with step(f"base image {base.names[0]}"), tempfile.TemporaryDirectory() as folder:
                 context = Path(folder)
                 text = base.dockerfile.replace("{env}", trust.dockerfile_env())
                 (context / "Dockerfile").write_text(text)
                 if archive := rootfs.get(base.names[0]):
                     shutil.copyfile(archive, context / "rootfs.tar")
+                (context / "host").mkdir()
+                for path, setting in base.files().items():
+                    (context / "host" / path).parent.mkdir(parents=True, exist_ok=True)
+                    (context / "host" / path).write_text(setting)
                 names = ",".join(f"{registry.address}/library/{name}" for name in base.names)
                 daemon.build(context, "--output", f'type=image,"name={names}",push=true')

@@ -11,6 +11,8 @@ import ssl
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.lab.settings import index_settings
+
 CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
 SHIPPED = Path("/usr/share/ca-certificates")  # what the distribution itself trusts
 BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
@@ -23,7 +25,8 @@ BUNDLE_VARIABLES = (
 )
 FORWARDED = (
     *("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_TRUSTED_HOST", "PIP_DEFAULT_TIMEOUT"),
-    *("NPM_CONFIG_REGISTRY", "npm_config_registry", "GOPROXY", "GOSUMDB"),
+    *("NPM_CONFIG_REGISTRY", "npm_config_registry", "YARN_REGISTRY", "UV_INDEX_URL", "UV_DEFAULT_INDEX"),
+    *("GOPROXY", "GOSUMDB", "GONOSUMDB", "GOPRIVATE"),
     *("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy"),
 )
 DEBIAN = "http://deb.debian.org/debian"
@@ -55,6 +58,8 @@ def host_trust() -> Trust:
     # Without the distribution's own list nothing can be called extra.
     extra = tuple(pem for pem in CERTIFICATE.findall(bundle) if usual and pem not in usual)
     env = [(name, os.environ[name]) for name in FORWARDED if os.environ.get(name)]
+    named = {name.upper() for name, _ in env}
+    env += [(name, value) for name, value in index_settings(Path.home()).items() if name not in named]
     if extra:
         env += [(name, BUNDLE) for name in BUNDLE_VARIABLES]
     return Trust(bundle if extra else "", extra, tuple(env))

@@ -1,0 +1,3 @@
+import { DateTime } from "luxon";
+
+export const day = (date) => DateTime.fromJSDate(date).toISODate();

@@ -1,0 +1,1 @@
+create table tags (note integer references notes, tag text not null);

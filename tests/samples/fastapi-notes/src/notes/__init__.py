@@ -1,0 +1,1 @@
+"""An API that keeps short notes."""

@@ -1,0 +1,2 @@
+import "./survey-form.js";
+import "./survey-chart.js";

@@ -1,0 +1,1 @@
+"""Invoices from a ledger."""

@@ -1,0 +1,1 @@
+"""Fetches feeds and stores what is new."""

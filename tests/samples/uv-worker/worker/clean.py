@@ -1,0 +1,7 @@
+"""Text of an entry without markup."""
+
+from lxml import html
+
+
+def text(markup: str) -> str:
+    return str(html.fromstring(markup).text_content())

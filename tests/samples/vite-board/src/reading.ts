@@ -1,0 +1,4 @@
+export interface Reading {
+  at: Date;
+  value: number;
+}
