@@ -19,7 +19,8 @@ class DaemonSettings:
     """Everything that decides how the private engine runs.
 
     `config` is the user's buildkitd.toml (None: the usual places); `idle_seconds` of 0 means for ever;
-    `allow` are insecure entitlements such as `security.insecure`.
+    `allow` are insecure entitlements such as `security.insecure`. `runtime` is the OCI runtime to use instead
+    of the one that is found (see `engines.traced`).
     """
 
     paths: Paths
@@ -27,6 +28,7 @@ class DaemonSettings:
     config: Path | None = None
     idle_seconds: float = IDLE_SECONDS
     allow: tuple[str, ...] = ()
+    runtime: Path | None = None
 
     @property
     def root(self) -> Path:

@@ -125,6 +125,8 @@ def environment(settings: DaemonSettings, environ: Mapping[str, str]) -> dict[st
 
 def require_runtime(settings: DaemonSettings, environ: Mapping[str, str]) -> str:
     """The OCI runtime's path; raises EngineError when there is none."""
+    if settings.runtime is not None:
+        return str(settings.runtime)
     found = find_runtime(environ, beside=settings.toolchain.buildkitd)
     if found is None:
         raise EngineError(
