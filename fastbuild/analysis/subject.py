@@ -12,6 +12,7 @@ from fastbuild.analysis.facts import NOTHING, stage_facts
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from fastbuild.analysis.bases import Image
     from fastbuild.analysis.facts import StageFacts, Step
     from fastbuild.context.tree import ContextFile
     from fastbuild.dockerfile.model import Dockerfile
@@ -42,6 +43,15 @@ class Measured:
     builds: int = 0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """What one traced RUN did, by absolute paths: opened, looked at or for in vain; listed; written."""
+
+    reads: frozenset[str]
+    listed: frozenset[str]
+    writes: frozenset[str]
+
+
 @dataclass(frozen=True)
 class Subject:
     """Everything a rule may look at. `context` is None when only a text was given."""
@@ -51,6 +61,8 @@ class Subject:
     build_args: Mapping[str, str | None] = NOTHING
     measured: Mapping[int, Measured] = field(default_factory=lambda: MappingProxyType({}))
     """By the instruction's `index`."""
+    seen: Mapping[str, Seen] = field(default_factory=lambda: MappingProxyType({}))
+    """Evidence of traced RUNs, by the instruction's text."""
 
     @cached_property
     def stages(self) -> tuple[StageFacts, ...]:
@@ -62,7 +74,17 @@ class Subject:
         """The last stage: what is built without `--target`."""
         return self.stages[-1] if self.stages else None
 
+    @cached_property
+    def pulled(self) -> tuple[tuple[Step, str, Image], ...]:
+        """The images that the file pulls: see `fastbuild.analysis.bases`."""
+        from fastbuild.analysis.bases import all_pulled
+
+        return tuple(all_pulled(self))
+
     def steps(self) -> Iterator[Step]:
         """Every step of every stage, in file order."""
-        for stage in self.stages:
-            yield from stage.steps
+        return iter(self._steps)
+
+    @cached_property
+    def _steps(self) -> tuple[Step, ...]:
+        return tuple(step for stage in self.stages for step in stage.steps)

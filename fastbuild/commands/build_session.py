@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fastbuild.commands import guards
 from fastbuild.commands.build_state import Dirty, Found, Progress, step_lines_of
 from fastbuild.context.staging import stage
 from fastbuild.engines import detect
@@ -20,6 +21,7 @@ from fastbuild.pipeline.caches import choose_caches, read_origin
 from fastbuild.pipeline.run import build
 from fastbuild.progress.events import Note
 from fastbuild.reports import live
+from fastbuild.request import is_remote
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,13 +31,17 @@ if TYPE_CHECKING:
     from fastbuild.paths import Paths
     from fastbuild.pipeline.caches import Origin
     from fastbuild.pipeline.prepare import Ready
+    from fastbuild.progress.timings import BuildTiming
     from fastbuild.reports.live import View
     from fastbuild.request import BuildRequest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
-    """One `fastbuild build`. `record` is a path or empty; `progress` as in --progress."""
+    """One `fastbuild build`. `record` is a path or empty; `progress` as in --progress.
+
+    `trace_reads`: build once more under strace, see `pipeline.trace_reads`.
+    """
 
     settings: Settings
     paths: Paths
@@ -43,6 +49,7 @@ class Session:
     workdir: Path
     record: str
     progress: str
+    trace_reads: bool = False
 
     def run(self, asked: BuildRequest, notes: list[str]) -> int:
         """Build, finish, record and report; returns 0. Raises what `errors` names for all else."""
@@ -64,11 +71,13 @@ class Session:
         from fastbuild.commands.build_record import keep, make_record
 
         record = make_record(asked, found, so_far, error, started, time.monotonic() - clock)
-        silent = self.progress in ("quiet", "none", "rawjson") or asked.call != "build"
-        keep(record, self.paths, self.environ, path=self.record, quiet=silent)
+        keep(record, self.paths, self.environ, path=self.record, quiet=self._is_silent(asked))
         if error is not None:
             raise error
         return 0
+
+    def _is_silent(self, asked: BuildRequest) -> bool:
+        return self.progress in ("quiet", "none", "rawjson") or asked.call != "build"
 
     def _look_around(self, asked: BuildRequest, notes: list[str]) -> Found:
         settings = self.settings
@@ -76,6 +85,8 @@ class Session:
         wanted = settings.engine or ("buildx" if asked.builder else "")
         builder = asked.builder or self.environ.get("BUILDX_BUILDER", "")
         choice = detect.choose(wanted, builder, self.environ, self.paths)
+        if self.trace_reads:
+            self._require_tracing(choice)
         origin = read_origin(staged, self.environ)
         caches = choose_caches(
             staged,
@@ -88,6 +99,8 @@ class Session:
         )
         request, note = prepare.with_outputs(caches.request, choice, self.environ)
         notes += [said for said in (note, _limits(choice)) if said]
+        if request.file and not is_remote(request.context):
+            notes += guards.broken(self.paths, Path(request.file), Path(request.context))
         if choice.name == "buildctl" and caches.credentials and caches.credentials.typed:
             notes.append("cache: BUILDKIT_HOST uses its own AWS credentials, not those in the option")
         if caches.names and not caches.names.write:
@@ -142,7 +155,41 @@ class Session:
         error = checked or failure(outcome, strict=settings.cache_strict)
         if error is None:
             so_far.digest = self._deliver(asked, found, ready)
+            so_far.timing = self._sized(asked, found, ready, outcome.timing)
+        if error is None and self.trace_reads:
+            self._trace(bench, found, so_far, view)
         return error
+
+    def _sized(self, asked: BuildRequest, found: Found, ready: Ready, timing: BuildTiming) -> BuildTiming:
+        from fastbuild.pipeline import layer_sizes
+
+        if asked.call != "build":
+            return timing
+        ask = not self._is_silent(asked)
+        place = layer_sizes.place_of(found.choice, ready, self.environ, ask=ask)
+        return layer_sizes.with_sizes(timing, found.request, place)
+
+    def _require_tracing(self, choice: Choice) -> str:
+        from fastbuild.engines import traced
+
+        traced.require_private(choice.name)
+        return traced.require_strace(self.environ)
+
+    def _trace(self, bench: Bench, found: Found, so_far: Progress, view: View) -> None:
+        from fastbuild.pipeline import trace_reads
+
+        tracer = trace_reads.Tracer(
+            strace=self._require_tracing(found.choice),
+            program=found.choice.program,
+            paths=self.paths,
+            environ=self.environ,
+            config=self.settings.engine_config,
+            allow=self.settings.engine_allow,
+        )
+        view.add(Note(text=trace_reads.TWICE))
+        for sentence in trace_reads.trace_reads(tracer, bench, found.request, found.lines):
+            so_far.notes.append(sentence)
+            view.add(Note(text=sentence))
 
     def _bench(self, found: Found, ready: Ready, so_far: Progress, view: View) -> Bench:
         return Bench(

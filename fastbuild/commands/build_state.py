@@ -71,6 +71,7 @@ class Found:
         import fastbuild.commands.build_verdict
         import fastbuild.history
         import fastbuild.pipeline.finish
+        import fastbuild.pipeline.layer_sizes
         import fastbuild.reports.as_terminal  # noqa: F401
 
 

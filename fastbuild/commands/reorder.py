@@ -144,22 +144,26 @@ def _suggestion(
 
 def _raise_for(proof: Proof | None) -> None:
     from fastbuild.reorder.prove import Verdict
+    from fastbuild.reports.findings.safe import visible
 
     if proof is not None and proof.verdict is not Verdict.EQUIVALENT:
-        raise BuildFailed(f"error: the new order is not proved: {proof.verdict.value}: {proof.reason}")
+        said = f"{proof.verdict.value}: {visible(proof.reason)}"
+        raise BuildFailed(f"error: the new order is not proved: {said}")
 
 
 def _write(session: Session, proposal: Proposal, proof: Proof | None) -> None:
     from fastbuild.commands.analyze_fix import replace_file
     from fastbuild.dockerfile.parse import encode
     from fastbuild.reorder.prove import Verdict
+    from fastbuild.reports.findings.safe import visible
 
     if not proposal.stages or (proof is not None and proof.verdict is not Verdict.EQUIVALENT):
         return
     if session.path.read_bytes() != session.raw:
         raise UsageError(f"{session.path} has changed meanwhile; nothing was written", fix="run it again")
     replace_file(session.path, encode(proposal.text))
-    click.echo(f"fastbuild: wrote {session.path}", err=True)
+    session.keep_guards(proposal)
+    click.echo(f"fastbuild: wrote {visible(str(session.path))}", err=True)
 
 
 def _deliver(suggestion: Suggestion, form: str, output: str | None, *, why: bool) -> None:

@@ -3,26 +3,31 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fastbuild.analysis.subject import Subject
+from fastbuild.analysis.subject import Seen, Subject
 from fastbuild.context.tree import Tree
 from fastbuild.dockerfile.ignore import Ignore
 from fastbuild.dockerfile.parse import decode, parse
 from fastbuild.dockerfile.validate import validate
 from fastbuild.errors import UsageError
 from fastbuild.reorder.cost import Costs
+from fastbuild.reorder.evidence import roots
 from fastbuild.reorder.propose import propose
 from fastbuild.reorder.shares import Commits, assumed
 from fastbuild.reorder.verify import problem
+from fastbuild.request import is_remote
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from fastbuild.git import GitFacts
     from fastbuild.reorder.effects import Trust
     from fastbuild.reorder.propose import Proposal
     from fastbuild.request import BuildRequest
+    from fastbuild.tracing.reads import RunReads
 
 FEWEST = 10
 """Commits below which a history says too little."""
@@ -39,6 +44,8 @@ class Session:
     subject: Subject
     costs: Costs
     why_assumed: str = ""
+    evidence: Mapping[str, RunReads] = field(default_factory=dict)
+    """Of traced RUNs, by the instruction's text."""
 
     def proposal(self, trust: Trust) -> Proposal:
         """The best order, checked. Raises UsageError if the rewriter's own check finds a fault."""
@@ -52,10 +59,24 @@ class Session:
             )
         return found
 
+    def keep_guards(self, proposal: Proposal) -> None:
+        """Keep what traced RUNs of the stages that change took for granted, for later builds to look at."""
+        from fastbuild.commands import guards
+        from fastbuild.paths import Paths
+
+        kept = {}
+        for plan in proposal.stages:
+            steps = self.subject.stages[plan.index].steps
+            for at, step in enumerate(steps):
+                reads = self.evidence.get(step.instruction.text)
+                if reads is not None and self.subject.context is not None:
+                    kept[reads.instruction] = (reads, roots(steps[:at], self.subject.context))
+        guards.keep(Paths.from_environ(os.environ, os.getuid()), proposal.text, kept)
+
 
 def begin(request: BuildRequest, commits: int, *, history: bool) -> Session:
     """Read everything. Raises UsageError for paths that can't be used, DockerfileSyntax for a bad file."""
-    root, dockerfile = _located(Path(request.context), request.file)
+    root, dockerfile = _located(request.context, request.file)
     build_args = dict(request.build_args)
     try:
         raw = dockerfile.read_bytes()
@@ -64,7 +85,8 @@ def begin(request: BuildRequest, commits: int, *, history: bool) -> Session:
     parsed = parse(decode(raw), str(dockerfile))
     validate(parsed)
     tree = Tree(root, dockerfile)
-    subject = Subject(parsed, tree, build_args)
+    evidence = _evidence(request, decode(raw))
+    subject = Subject(parsed, tree, build_args, seen={text: _seen(each) for text, each in evidence.items()})
     if tree.problem:
         raise UsageError(tree.problem, fix="mend the ignore file: BuildKit would refuse it too")
     named = tree.ignore_file()
@@ -78,11 +100,45 @@ def begin(request: BuildRequest, commits: int, *, history: bool) -> Session:
         subject=subject,
         costs=Costs(commits=found, ignores=ignore.ignores, measured=measured),
         why_assumed=why_assumed,
+        evidence=evidence,
     )
 
 
-def _located(path: Path, file: str | None) -> tuple[Path, Path]:
+def _evidence(request: BuildRequest, text: str) -> dict[str, RunReads]:
+    """What builds with --trace-reads kept of this text's RUNs; one that occurs twice is left out."""
+    from fastbuild.paths import Paths
+    from fastbuild.tracing import store
+    from fastbuild.tracing.chains import chains
+
+    paths = Paths.from_environ(os.environ, os.getuid())
+    if not (paths.state / "reads").is_dir():
+        return {}
+    found: dict[str, RunReads] = {}
+    known = chains(text, dict(request.build_args), ",".join(request.platforms))
+    texts = [chain.instruction for chain in known.values()]
+    for chain in known.values():
+        reads = store.load(paths, store.chain_key(chain.texts))
+        if reads is not None and reads.complete and texts.count(chain.instruction) == 1:
+            found[chain.instruction] = reads
+    return found
+
+
+def _seen(reads: RunReads) -> Seen:
+    return Seen(
+        reads=frozenset((*reads.read, *reads.absent)),
+        listed=frozenset(reads.listed),
+        writes=frozenset(reads.written),
+    )
+
+
+def _located(context: str, file: str | None) -> tuple[Path, Path]:
     """The context and the Dockerfile."""
+    if context == "-" or file == "-" or is_remote(context):
+        raise UsageError(
+            "reorder needs the build context and the Dockerfile as local files",
+            fix="clone the repository, and name its directory",
+        )
+    path = Path(context)
     if path.is_dir():
         return path, Path(file) if file else path / "Dockerfile"
     if file:

@@ -48,13 +48,17 @@ PYTHON = COMMON | {"PYTHON*", "VIRTUAL_ENV", "CONDA_*", "PYENV_*", "__PYVENV_LAU
 
 
 def matters(env: frozenset[str] | None, name: str) -> bool:
-    """Whether the variable `name` may matter to a step with this `Effects.env`. Case is ignored."""
+    """Whether the variable `name` may matter to a step with this `Effects.env`.
+
+    Case is ignored, for npm and proxies. A stamp is in no family: no program that reads `GIT_*` knows a
+    GIT_COMMIT.
+    """
     if env is None:
         return True
     upper = name.upper()
-    if "*" in env and not is_stamp(name):
-        return True
-    return any(_fits(each.upper(), upper) for each in env if each != "*")
+    if is_stamp(name):
+        return any(each.upper() == upper for each in env)
+    return "*" in env or any(_fits(each.upper(), upper) for each in env if each != "*")
 
 
 def is_stamp(name: str) -> bool:

@@ -102,12 +102,18 @@ def _unknown(command: str, rest: list[str]) -> Effects:
 
 def _base(place: Place) -> Effects:
     """https://pkg.go.dev/cmd/go#hdr-Environment_variables; golang images have GOPATH=/go."""
-    writes = {"/go"}
+    workspaces = {
+        "/go",
+        *(join(place.cwd, value) for value in place.env.get("GOPATH", "").split(":") if value),
+    }
+    writes = set[str]()
     for home in homes(place):
-        writes |= {join(home, name) for name in ("go", ".cache", ".config/go")}
-    for name in ("GOPATH", "GOMODCACHE", "GOCACHE", "GOBIN", "GOENV", "GOTELEMETRYDIR"):
-        values = place.env.get(name, "").split(":" if name == "GOPATH" else "\0")
-        writes |= {join(place.cwd, value) for value in values if value not in ("", "off")}
+        workspaces.add(join(home, "go"))
+        writes |= {join(home, ".cache"), join(home, ".config/go")}
+    writes |= {join(path, name) for path in workspaces for name in ("pkg", "bin")}
+    for name in ("GOMODCACHE", "GOCACHE", "GOBIN", "GOENV", "GOTELEMETRYDIR"):
+        value = place.env.get(name, "")
+        writes |= {join(place.cwd, value)} if value not in ("", "off") else set()
     own = {
         join(home, name)
         for home in homes(place)

@@ -27,7 +27,8 @@ def test_go_mod_download_needs_the_module_files() -> None:
     assert needed("go mod download -x", place(GO)) == {"go.mod", "go.sum", "near/go.mod"}
     assert found.trust is Trust.MODEL
     assert overlap(found.writes, ["/app"]) is None
-    assert "/go" in found.writes
+    assert {"/go/pkg", "/go/bin"} <= found.writes
+    assert overlap(found.writes, ["/go/src/app"]) is None
     assert matters(found.env, "GOPROXY")
     assert not matters(found.env, "VERSION")
 
