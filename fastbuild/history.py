@@ -10,15 +10,16 @@ from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from datetime import UTC, datetime
 from enum import Enum
 from functools import cache
-from pathlib import Path
 from types import UnionType
 from typing import TYPE_CHECKING, Any, Union, get_args, get_origin, get_type_hints
 
 from fastbuild.errors import UsageError
+from fastbuild.files import not_writable, replace_file
 from fastbuild.progress.timings import BuildTiming
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 VERSION = 1
 KEPT = 2000
@@ -206,54 +207,8 @@ def _make_private(path: Path) -> None:
 
 
 def write_record(path: Path, record: BuildRecord) -> None:
-    """Write a record's JSON to a file, whole or not at all: an old file stays until the new one is complete.
-
-    A device or pipe is written directly. Raises UsageError naming the path.
-    """
-    text = record.to_json(indent=2) + "\n"
+    """Write a record's JSON to a file, whole or not at all. Raises UsageError naming the path."""
     try:
-        if path.exists() and not path.is_file():
-            path.write_text(text, encoding="utf-8")
-        else:
-            _replace(path.resolve(), text)
+        replace_file(path, (record.to_json(indent=2) + "\n").encode())
     except OSError as error:
-        raise _not_writable(path, error) from error
-
-
-def check_writable(path: Path) -> None:
-    """Raise UsageError before a long build if writing a file would fail after it; leaves nothing behind."""
-    import tempfile
-
-    try:
-        if path.exists() and not path.is_file():
-            with path.open("ab"):
-                return
-        with tempfile.NamedTemporaryFile(dir=path.resolve().parent, prefix=f".{path.name}."):
-            return
-    except OSError as error:
-        raise _not_writable(path, error) from error
-
-
-def _replace(path: Path, text: str) -> None:
-    import tempfile
-
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    beside = Path(name)
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(descriptor)
-        beside.chmod(path.stat().st_mode & 0o777 if path.exists() else 0o644)
-        beside.replace(path)
-    except BaseException:
-        beside.unlink(missing_ok=True)
-        raise
-
-
-def _not_writable(path: Path, error: OSError) -> UsageError:
-    return UsageError(
-        f"{path} can't be written: {error.strerror}",
-        cause="the directory is absent or read-only, or the disk is full",
-        fix="name a file in a directory that can be written",
-    )
+        raise not_writable(path, error) from error

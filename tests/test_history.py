@@ -16,7 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fastbuild.errors import UsageError
-from fastbuild.history import BuildRecord, History, check_writable, new_id, utc, write_record
+from fastbuild.files import check_writable
+from fastbuild.history import BuildRecord, History, new_id, utc, write_record
 from fastbuild.progress.events import Warning
 from fastbuild.progress.rawjson import StepKind
 from fastbuild.progress.timings import BuildTiming, OtherTiming, Status, StepTiming

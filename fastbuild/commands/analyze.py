@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +15,7 @@ from fastbuild.analysis.finding import Level
 from fastbuild.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from fastbuild.analysis.run import FileReport
     from fastbuild.commands.analyze_session import Session
@@ -84,28 +86,42 @@ def _run(
     diff: bool,
     **options: object,
 ) -> int:
-    from fastbuild.commands.analyze_arguments import begin
-
     if unsafe_fixes and not (fix or diff):
         raise UsageError("--unsafe-fixes alone does nothing", fix="add --fix or --diff")
     if output:
-        from fastbuild.history import check_writable
+        from fastbuild.files import check_writable
 
         check_writable(Path(output))
-    session = begin(paths, file, context, recursive, **options)  # type: ignore[arg-type]
-    if fix or diff:
-        from fastbuild.commands.analyze_fix import mend
+    with _without_collector():
+        from fastbuild.commands.analyze_arguments import begin
 
-        reports, changes = mend(session, unsafe=unsafe_fixes, write=fix and not diff)
-    else:
-        reports, changes = session.reports(), ""
+        session = begin(paths, file, context, recursive, **options)  # type: ignore[arg-type]
+        if fix or diff:
+            from fastbuild.commands.analyze_fix import mend
+
+            reports, changes = mend(session, unsafe=unsafe_fixes, write=fix and not diff)
+        else:
+            reports, changes = session.reports(), ""
+        text = changes if diff else _rendered(reports, form, output)
     if diff:
-        _deliver_diff(changes, output)
+        _deliver_diff(text, output)
     else:
-        _deliver(_rendered(reports, form, output), output)
+        _deliver(text, output)
     for problem in (*session.problems, *session.crashes.values()):
         click.echo(f"fastbuild: {_one_line(problem)}", err=True)
     return _exit_code(reports, session, fail_on)
+
+
+@contextmanager
+def _without_collector() -> Iterator[None]:
+    """What is made here is nearly all kept, and has no cycles: looking for them is in vain."""
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collects:
+            gc.enable()
 
 
 def _exit_code(reports: Sequence[FileReport], session: Session, fail_on: str) -> int:
@@ -151,7 +167,7 @@ def _rendered(reports: Sequence[FileReport], form: str, output: str | None) -> s
 
 def _deliver(text: str, output: str | None) -> None:
     if output:
-        from fastbuild.commands.analyze_fix import replace_file
+        from fastbuild.files import replace_file
 
         replace_file(Path(output), text.encode("utf-8", "surrogateescape"))
         return

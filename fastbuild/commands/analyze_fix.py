@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import difflib
-import os
 import re
-import tempfile
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +12,7 @@ from fastbuild.analysis.fixes import Mended, Texts
 from fastbuild.analysis.fixes import mend as mend_texts
 from fastbuild.analysis.inputs import shown
 from fastbuild.dockerfile.parse import decode, encode
+from fastbuild.files import replace_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -119,31 +118,3 @@ def _write(session: Session, target: Target, mended: Mended) -> bool:
         session.unread = True
         return False
     return True
-
-
-def replace_file(path: Path, data: bytes) -> None:
-    """Write a file whole or not at all, with its mode and owner kept; a device or pipe directly.
-
-    A link stays, what it leads to is replaced. Raises OSError.
-    """
-    if path.exists() and not path.is_file():
-        path.write_bytes(data)
-        return
-    path = path.resolve()
-    info = path.stat() if path.exists() else None
-    if info is not None and not os.access(path, os.W_OK):
-        raise PermissionError(13, "it is read-only", str(path))
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    beside = Path(name)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(descriptor)
-        beside.chmod(info.st_mode & 0o7777 if info else 0o644)
-        if info is not None and (info.st_uid, info.st_gid) != (os.geteuid(), os.getegid()):
-            os.chown(beside, info.st_uid, info.st_gid)
-        beside.replace(path)
-    except BaseException:
-        beside.unlink(missing_ok=True)
-        raise

@@ -55,7 +55,7 @@ class Session:
         """Build, finish, record and report; returns 0. Raises what `errors` names for all else."""
         started, clock = time.time(), time.monotonic()
         for path in filter(None, (self.record, asked.iidfile, asked.metadata_file)):
-            from fastbuild.history import check_writable
+            from fastbuild.files import check_writable
 
             check_writable(Path(path))
         found = self._look_around(asked, notes)

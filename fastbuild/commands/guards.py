@@ -21,7 +21,7 @@ VERSION = 1
 
 def keep(paths: Paths, text: str, runs: Mapping[str, tuple[RunReads, dict[str, str]]]) -> None:
     """Keep the guards of a Dockerfile's new text. `runs` has evidence and the COPYs' roots by instruction."""
-    from fastbuild.commands.analyze_fix import replace_file
+    from fastbuild.files import replace_file
     from fastbuild.paths import make_private
 
     if not runs:

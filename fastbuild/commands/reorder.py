@@ -98,7 +98,7 @@ def command(path: str, *, prove: bool, write: bool, check: bool, **options: Any)
 
 def _check_targets(session: Session, report: str | None, *, write: bool) -> None:
     """Raise UsageError before long builds for files that could not be written after them."""
-    from fastbuild.history import check_writable
+    from fastbuild.files import check_writable
 
     if report:
         if Path(report).exists() and Path(report).samefile(session.path):
@@ -152,8 +152,8 @@ def _raise_for(proof: Proof | None) -> None:
 
 
 def _write(session: Session, proposal: Proposal, proof: Proof | None) -> None:
-    from fastbuild.commands.analyze_fix import replace_file
     from fastbuild.dockerfile.parse import encode
+    from fastbuild.files import replace_file
     from fastbuild.reorder.prove import Verdict
     from fastbuild.reports.findings.safe import visible
 
@@ -172,7 +172,7 @@ def _deliver(suggestion: Suggestion, form: str, output: str | None, *, why: bool
     colour = form == "text" and not output and sys.stdout.isatty() and not os.environ.get("NO_COLOR")
     text = import_module(f"fastbuild.reports.reorder.as_{form}").render(suggestion, colour=colour, why=why)
     if output:
-        from fastbuild.commands.analyze_fix import replace_file
+        from fastbuild.files import replace_file
 
         replace_file(Path(output), text.encode("utf-8", "surrogateescape"))
         return

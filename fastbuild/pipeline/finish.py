@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fastbuild.errors import EngineError, UsageError
+from fastbuild.errors import EngineError
+from fastbuild.files import not_writable, replace_file
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -49,33 +49,11 @@ def image_id(metadata: Mapping[str, object]) -> str:
 
 
 def write_beside(path: str, text: str) -> None:
-    """Write a file whole or not at all: a new file beside it is renamed over it; a device is written to.
-
-    Raises UsageError naming the path; the old file then still stands.
-    """
-    import tempfile
-
-    target = Path(path)
+    """Write a result file whole or not at all. Raises UsageError naming the path."""
     try:
-        if target.exists() and not target.is_file():
-            target.write_text(text, encoding="utf-8")
-            return
-        target = target.resolve()
-        descriptor, beside = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
-        try:
-            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                file.write(text)
-            umask = os.umask(0)
-            os.umask(umask)
-            Path(beside).chmod(0o666 & ~umask)
-            Path(beside).replace(target)
-        except BaseException:
-            Path(beside).unlink(missing_ok=True)
-            raise
+        replace_file(Path(path), text.encode())
     except OSError as error:
-        raise UsageError(
-            f"{path} can't be written: {error.strerror}", fix="check the directory, its rights and free space"
-        ) from error
+        raise not_writable(Path(path), error) from error
 
 
 def write_metadata(path: str, metadata: Mapping[str, object]) -> None:
