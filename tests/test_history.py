@@ -38,6 +38,7 @@ _STEPS = st.builds(
     StepTiming, id=_TEXT, name=_TEXT, stage=_TEXT, index=st.integers(), platform=_TEXT,
     line=st.none() | st.integers(), instruction=_TEXT, status=st.sampled_from(Status), execute=_NUMBER,
     started=st.none() | _NUMBER, error=_TEXT, log_tail=_TEXT,
+    size=st.none() | st.integers(), compressed=st.none() | st.booleans(),
 )  # fmt: skip
 _OTHERS = st.builds(
     OtherTiming, kind=st.sampled_from(StepKind), name=_TEXT, seconds=_NUMBER, bytes=st.integers()
@@ -52,6 +53,15 @@ _RECORDS = st.builds(
     BuildRecord, id=_TEXT, started=_TEXT, seconds=_NUMBER, result=_TEXT, exit_code=st.integers(),
     version=st.just(1), dirty=st.none() | st.booleans(), timing=_TIMINGS, tags=st.lists(_TEXT).map(tuple),
 )  # fmt: skip
+
+
+def test_a_record_from_before_layers_were_measured_has_no_sizes() -> None:
+    old = json.loads(recordings.record("single").to_json())
+    for step in old["timing"]["steps"]:
+        del step["size"], step["compressed"]
+    read = BuildRecord.from_json(json.dumps(old))
+    assert {(step.size, step.compressed) for step in read.timing.steps} == {(None, None)}
+    assert read == recordings.record("single")
 
 
 @given(_RECORDS)

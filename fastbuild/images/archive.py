@@ -73,9 +73,9 @@ def read_images(path: Path, known: Known | None = None) -> dict[str, Image]:
 
 
 def _read(path: Path, known: Known) -> list[Image]:
-    with _opened(path) as blobs:
+    with opened(path) as blobs:
         if blobs.has("index.json"):
-            return [_oci_image(blobs, manifest, known) for manifest in _manifests(blobs, "index.json")]
+            return [_oci_image(blobs, manifest, known) for manifest in manifests(blobs, "index.json")]
         if blobs.has("manifest.json"):
             listed = blobs.json("manifest.json")
             return [_image(blobs, one["Config"], tuple(one["Layers"] or ()), known) for one in listed]
@@ -91,7 +91,7 @@ def read_contents(path: Path, image: Image, paths: Collection[str], limit: int) 
             for stored in (name, *entry.links):  # any one of them has the content in the layer
                 wanted.setdefault(entry.layer, {}).setdefault(stored, set()).add(name)
     found: dict[str, bytes] = {}
-    with _opened(path) as blobs:
+    with opened(path) as blobs:
         for layer, names in sorted(wanted.items()):
             with reading(image.layers[layer]), blobs.open(image.layers[layer]) as blob:
                 for name, _, content in members(blob, image.layers[layer]):
@@ -145,11 +145,12 @@ class _Tar:
         return _json(self, name)
 
 
-_Blobs = _Folder | _Tar
+Blobs = _Folder | _Tar
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[_Blobs]:
+def opened(path: Path) -> Iterator[Blobs]:
+    """The files of an archive or directory. Raises EngineError when it is neither or damaged."""
     if path.is_dir():
         yield _Folder(path)
         return
@@ -161,7 +162,7 @@ def _opened(path: Path) -> Iterator[_Blobs]:
         raise unreadable(str(path), str(error)) from error
 
 
-def _json(blobs: _Blobs, name: str) -> Any:
+def _json(blobs: Blobs, name: str) -> Any:
     with blobs.open(name) as file:
         content = file.read()
     algorithm, _, digest = name.removeprefix("blobs/").partition("/")
@@ -173,7 +174,7 @@ def _json(blobs: _Blobs, name: str) -> Any:
         raise unreadable(name, str(error)) from error
 
 
-def _manifests(blobs: _Blobs, name: str) -> Iterator[Mapping[str, Any]]:
+def manifests(blobs: Blobs, name: str) -> Iterator[Mapping[str, Any]]:
     """The image manifests below an index, attestations left out."""
     found = blobs.json(name)
     if "manifests" not in found:
@@ -183,26 +184,27 @@ def _manifests(blobs: _Blobs, name: str) -> Iterator[Mapping[str, Any]]:
         platform = entry.get("platform") or {}
         is_attestation = "vnd.docker.reference.type" in entry.get("annotations", {})
         if not is_attestation and platform.get("os") != "unknown":
-            yield from _manifests(blobs, _blob(entry["digest"]))
+            yield from manifests(blobs, blob_name(entry["digest"]))
 
 
-def _blob(digest: str) -> str:
+def blob_name(digest: str) -> str:
+    """Where a layout has the blob of a digest."""
     return "blobs/" + digest.replace(":", "/")
 
 
-def _oci_image(blobs: _Blobs, manifest: Mapping[str, Any], known: Known) -> Image:
+def _oci_image(blobs: Blobs, manifest: Mapping[str, Any], known: Known) -> Image:
     names = []
     for layer in manifest["layers"] or ():
-        name = _blob(layer["digest"])
+        name = blob_name(layer["digest"])
         with blobs.open(name) as blob:
             size = blob.seek(0, io.SEEK_END)
         if size != layer["size"]:
             raise unreadable(name, f"it has {size} bytes instead of {layer['size']}")
         names.append(name)
-    return _image(blobs, _blob(manifest["config"]["digest"]), tuple(names), known)
+    return _image(blobs, blob_name(manifest["config"]["digest"]), tuple(names), known)
 
 
-def _image(blobs: _Blobs, config_name: str, layers: tuple[str, ...], known: Known) -> Image:
+def _image(blobs: Blobs, config_name: str, layers: tuple[str, ...], known: Known) -> Image:
     config = blobs.json(config_name)
     diffs = (config.get("rootfs") or {}).get("diff_ids") or ()
     read = []

@@ -46,6 +46,8 @@ class Ready:
     """Called after an attempt was stopped as stuck, before the next one."""
     abandoned: Callable[[], None] = lambda: None
     """Called when an attempt is interrupted while it reads a cache."""
+    root: Path | None = None
+    """BuildKit's own directory, where it is ours."""
 
 
 @contextmanager
@@ -104,6 +106,7 @@ def ready(
             notes=(running.note,) if running.note else (),
             unblock=lambda: _restart(settings, environ, running),
             abandoned=lambda: daemon.restart_next_time(settings),
+            root=settings.root,
         )
     finally:
         running.lease.release()

@@ -42,6 +42,8 @@ class StepTiming:
 
     `id` is the vertex' digest: equal within one build only. `other` is looking up, resolving, waiting and
     linking; `execute` is 0 unless the step was executed. `line` is None when it is not certain.
+    `size` is the bytes of its layer, None where unknown or without one: of the blob that is pushed if
+    `compressed`, else unpacked.
     """
 
     id: str
@@ -62,6 +64,8 @@ class StepTiming:
     completed: float | None = None
     error: str = ""
     log_tail: str = ""
+    size: int | None = None
+    compressed: bool | None = None
 
     @property
     def seconds(self) -> float:

@@ -62,6 +62,26 @@ def _codes(out: str) -> list[str]:
     return [f["code"] for file in json.loads(out)["files"] for f in file["findings"]]
 
 
+@pytest.mark.parametrize(
+    ("argument", "more", "context"),
+    [
+        ("Dockerfile", (), "."),
+        ("sub/Dockerfile", (), "sub"),
+        ("sub", (), "sub"),
+        ("sub/Dockerfile", ("--context", "."), "."),
+        ("sub/../Dockerfile", (), "."),
+    ],
+)
+def test_the_context_is_named_as_seen_from_here(
+    analyze: Analyze, here: Path, argument: str, more: tuple[str, ...], context: str
+) -> None:
+    for folder in (here, here / "sub"):
+        folder.mkdir(exist_ok=True)
+        (folder / "Dockerfile").write_text(TEXT)
+    out = analyze("--format", "json", argument, *more)[1]
+    assert [file["context"] for file in json.loads(out)["files"]] == [context]
+
+
 # what the exit code says
 
 
@@ -269,8 +289,18 @@ def test_a_copy_that_dies_leaves_its_work_to_us() -> None:
             raise MemoryError
         return list(items)  # type: ignore[call-overload, no-any-return]
 
-    parts = analyze_halves.halved(range(100), work)
-    assert sorted(number for part in parts for number in part) == list(range(100))
+    prepared: list[int] = []
+    parts = analyze_halves.halved(range(100), [1] * 100, work, lambda: prepared.append(os.getpid()))
+    assert [number for part in parts for number in part] == list(range(100))
+    assert prepared == [parent]
+
+
+@pytest.mark.parametrize(
+    ("weights", "first"), [([1] * 60, 30), ([59, *[1] * 59], 1), ([*[1] * 59, 59], 59), ([99, *[1] * 59], 1)]
+)
+def test_both_halves_weigh_the_same(weights: list[int], first: int) -> None:
+    parts = analyze_halves.halved(range(60), weights, len, lambda: None)
+    assert parts == (first, 60 - first)
 
 
 # fixes

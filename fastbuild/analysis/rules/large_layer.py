@@ -26,7 +26,8 @@ RUN fetch-models
 ```
 
 ## When this is wrong
-When the image needs the data. The numbers are the layers' sizes in recorded builds.
+When the image needs the data. The numbers are the layers' sizes in the newest recorded builds that know them:
+compressed if the build wrote an image, else unpacked.
 
 ## Fix safety
 No fix.
