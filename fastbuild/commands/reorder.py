@@ -51,7 +51,7 @@ class GroupedCommand(click.Command):
 @click.option("--smoke", metavar="CMD", default="", help="With --prove: run CMD in both images.")
 @click.option("--engine", metavar="NAME", help="With --prove: build on this engine.")
 @click.option("--write", is_flag=True, help="Write the new order into the Dockerfile.")
-@click.option("--check", is_flag=True, help="Exit 1 if there is a better order.")
+@click.option("--check", is_flag=True, help="Exit 1 if there is a better order, or a member is missing.")
 @click.option("--why", is_flag=True, help="Add what holds each instruction where it is.")
 @click.option(
     "--commits",
@@ -93,7 +93,8 @@ def command(path: str, *, prove: bool, write: bool, check: bool, **options: Any)
     if write:
         _write(session, suggestion.proposal, suggestion.proof)
     _raise_for(suggestion.proof)
-    return int(check and bool(suggestion.proposal.stages))
+    incomplete = _tell_missing(session)
+    return int(check and (incomplete or bool(suggestion.proposal.stages)))
 
 
 def _check_targets(session: Session, report: str | None, *, write: bool) -> None:
@@ -140,6 +141,18 @@ def _suggestion(
         why_assumed=session.why_assumed,
         proof=proof,
     )
+
+
+def _tell_missing(session: Session) -> bool:
+    """Say which members of a workspace an install doesn't see; no order can tell whether that is meant."""
+    from fastbuild.reorder.members import missing
+    from fastbuild.reports.findings.safe import visible
+
+    found = missing(session.subject)
+    for each in found:
+        said = f"line {each.line} runs before {each.path} is copied; add before it: {'; '.join(each.lines)}"
+        click.echo(f"fastbuild: {visible(said)}", err=True)
+    return bool(found)
 
 
 def _raise_for(proof: Proof | None) -> None:

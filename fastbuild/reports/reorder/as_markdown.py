@@ -51,7 +51,8 @@ def _lines(suggestion: Suggestion) -> Iterator[str]:
         yield from _moves(suggestion)
         yield from _diff(suggestion)
     else:
-        yield f"### fastbuild reorder: no better order of {code(suggestion.path)} found"
+        found = "without a proof" if suggestion.likely else "found"
+        yield f"### fastbuild reorder: no better order of {code(suggestion.path)} {found}"
         yield ""
         yield f"Expected: {seconds(proposal.now)} per commit."
     yield ""

@@ -59,7 +59,8 @@ def _lines(suggestion: Suggestion, why: bool) -> Iterator[_Line]:
             yield "", ""
             yield from _stage(stage, suggestion)
     else:
-        kept = f"{path}: no better order found; expected {seconds(proposal.now)} per commit"
+        found = "no better order without a proof" if suggestion.likely else "no better order found"
+        kept = f"{path}: {found}; expected {seconds(proposal.now)} per commit"
         yield from _wrapped(kept, "", BOLD)
     yield "", ""
     yield from _wrapped(f"{suggestion.shares_basis()};", "", DIM)

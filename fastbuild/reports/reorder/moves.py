@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,11 @@ LEAST_MOVE = 0.5
 """Seconds per commit from which on a step is explained though the diff doesn't move it."""
 MOST_FREED = 3
 """Steps that a reason names."""
+_MEMBER = re.compile(
+    r"COPY .*/(package\.json|pyproject\.toml|Cargo\.toml|go\.mod|pom\.xml|composer\.json"
+    r"|build\.gradle(\.kts)?)\b.*"
+)
+"""A line that brings the manifest of a workspace's member."""
 NAMED = 40
 """Characters of an instruction that a reason names."""
 
@@ -81,7 +87,8 @@ def _row(step: PlannedStep, changing: dict[int, Freed], doubts: Sequence[str], s
 
 def _reason(step: PlannedStep, changing: dict[int, Freed]) -> str:
     if step.line is None:
-        return "brings only what a RUN below it reads"
+        more = "; a member added later needs a line of its own: `fastbuild reorder --check` tells"
+        return f"brings only what a RUN below it reads{more if _MEMBER.fullmatch(step.text) else ''}"
     named = sorted((each for each in step.freed if each.line), key=lambda each: (-each.share, each.line))
     if named:
         groups: dict[str, list[Freed]] = {}
