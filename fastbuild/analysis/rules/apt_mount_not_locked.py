@@ -50,12 +50,8 @@ LEVEL = Level.WARNING
 
 def check(subject: Subject) -> Iterator[Finding]:
     """One finding for each RUN with such a mount."""
-    for step in subject.steps():
-        if (
-            step.keyword != "RUN"
-            or "type=cache" not in step.instruction.text
-            or "apt" not in step.instruction.text
-        ):
+    for step in subject.runs:
+        if "type=cache" not in step.instruction.text or "apt" not in step.instruction.text:
             continue
         flags = [flag for flag in step.instruction.flags if _is_shared_apt_cache(flag)]
         kinds = {action.kind for action in actions(step) if action.tool == "apt"}

@@ -53,9 +53,9 @@ _UNPACKERS = frozenset({"tar", "unzip", "bsdtar"})
 def check(subject: Subject) -> Iterator[Finding]:
     """One finding for each RUN that leaves an archive."""
     for facts in shipped(subject):
-        for step in facts.steps:
+        for step in facts.runs:
             text = step.instruction.text
-            if step.keyword != "RUN" or not ("curl" in text or "wget" in text) or cache_mounts(step):
+            if not ("curl" in text or "wget" in text) or cache_mounts(step):
                 continue
             name = _left(step)
             if name:

@@ -19,7 +19,7 @@ FROM python:3.13-slim@sha256:000000000000000000000000000000000000000000000000000
 When you want each build to take the newest patches at the cost of the cache.
 
 ## Fix safety
-No fix here: `fastbuild base pin` asks the registry for the digest, `fastbuild base update` moves it.
+No fix: only the registry knows the digest (`docker buildx imagetools inspect` prints it).
 """
 
 from __future__ import annotations
@@ -49,5 +49,5 @@ def check(subject: Subject) -> Iterator[Finding]:
                 CODE,
                 LEVEL,
                 f"the tag {reference} can move, and then every step on it runs again",
-                hint="`fastbuild base pin` adds the digest it has today",
+                hint="add the digest it has today: `name:tag@sha256:…`",
             )

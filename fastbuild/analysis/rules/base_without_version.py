@@ -22,7 +22,7 @@ COPY --from=busybox:1.37 /bin/busybox /bin/busybox
 For images of your own that are rebuilt together with this one.
 
 ## Fix safety
-No fix: `fastbuild base pin` asks the registry which version it is.
+No fix: only you know which version is meant.
 """
 
 from __future__ import annotations
@@ -52,5 +52,5 @@ def check(subject: Subject) -> Iterator[Finding]:
                 CODE,
                 LEVEL,
                 f"{reference} is whatever was pushed last",
-                hint="name a version, or pin it with `fastbuild base pin`",
+                hint="name a version, or add a digest",
             )

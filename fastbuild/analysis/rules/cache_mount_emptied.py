@@ -61,8 +61,8 @@ _EMPTYING = {
 
 def check(subject: Subject) -> Iterator[Finding]:
     """One finding for each RUN that works against its own mount."""
-    for step in subject.steps():
-        if step.keyword == "RUN" and "type=cache" in step.instruction.text:
+    for step in subject.runs:
+        if "type=cache" in step.instruction.text:
             mounts = cache_mounts(step)
             for action in actions(step):
                 what = _against(step, action, mounts)

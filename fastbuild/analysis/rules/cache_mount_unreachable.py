@@ -54,8 +54,8 @@ ROOT = frozenset({"", "root", "0", "root:root", "0:0"})
 
 def check(subject: Subject) -> Iterator[Finding]:
     """One finding for each RUN of another user with such a mount."""
-    for step in subject.steps():
-        if step.keyword == "RUN" and step.user not in ROOT and "type=cache" in step.instruction.text:
+    for step in subject.runs:
+        if step.user not in ROOT and "type=cache" in step.instruction.text:
             problem = _problem(step)
             if problem:
                 yield about(step, CODE, LEVEL, problem[0], hint=problem[1])

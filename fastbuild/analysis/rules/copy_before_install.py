@@ -61,7 +61,7 @@ LEVEL = Level.WARNING
 def check(subject: Subject) -> Iterator[Finding]:
     """One finding for each RUN that installs below the first broad COPY of its stage."""
     for facts in subject.stages:
-        if any(mentions(step, LANGUAGE_WORDS) for step in facts.steps):
+        if any(mentions(step, LANGUAGE_WORDS) for step in facts.runs):
             yield from _check_stage(subject, facts)
 
 

@@ -54,11 +54,9 @@ def check(subject: Subject) -> Iterator[Finding]:
     """One finding for each stage on an image (not on another stage) that cross-compiles so."""
     for facts in subject.stages:
         start = facts.steps[0]
-        if start.instruction.flag("platform") is not None or subject.dockerfile.stage(
-            facts.base, facts.stage.index
-        ):
+        if start.instruction.flag("platform") is not None or facts.parent is not None:
             continue
-        using = next((step for step in facts.steps if _CROSS.search(step.instruction.text)), None)
+        using = next((step for step in facts.steps if _crosses(step.instruction.text)), None)
         if using is None:
             continue
         base = facts.stage.base
@@ -71,3 +69,8 @@ def check(subject: Subject) -> Iterator[Finding]:
             hint="write FROM --platform=$BUILDPLATFORM",
             fix=rewritten(start, base, f"--platform=$BUILDPLATFORM {base}", "add --platform", Safety.UNSAFE),
         )
+
+
+def _crosses(text: str) -> bool:
+    mentioned = "GOARCH" in text or "GOOS" in text or "xx-" in text
+    return mentioned and _CROSS.search(text) is not None

@@ -63,11 +63,11 @@ _FOR_DEVELOPERS = re.compile(r"dev|test|ci|lint|debug")
 
 def check(subject: Subject) -> Iterator[Finding]:
     """One finding for each such install."""
-    if subject.final is None or _FOR_DEVELOPERS.search(subject.final.stage.name) or not _has_any(subject):
+    if subject.final is None or _FOR_DEVELOPERS.search(subject.final.stage.name):
         return
     for facts in shipped(subject):
-        for step in facts.steps:
-            if mentions(step, _TOOLS):
+        for step in facts.runs:
+            if mentions(step, _TOOLS) and _has_any(subject):
                 action = next((action for action in actions(step) if _installs_all(step, action)), None)
                 if action:
                     yield about(

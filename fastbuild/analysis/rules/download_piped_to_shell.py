@@ -56,9 +56,9 @@ _CHECKED = re.compile(r"\b(https?://\S+)")
 
 def check(subject: Subject) -> Iterator[Finding]:
     """One finding for each RUN that executes a download."""
-    for step in subject.steps():
+    for step in subject.runs:
         text = step.instruction.text
-        if step.keyword != "RUN" or "sh" not in text or not ("curl" in text or "wget" in text):
+        if "sh" not in text or not ("curl" in text or "wget" in text):
             continue
         match = _PIPED.search(text)
         if match and not _VERSIONED.search(match[0]):

@@ -59,9 +59,9 @@ _FIXES = frozenset({"checkout", "reset", "switch", "fetch", "worktree", "submodu
 
 def check(subject: Subject) -> Iterator[Finding]:
     """One finding for each RUN with a moving source."""
-    for step in subject.steps():
+    for step in subject.runs:
         text = step.instruction.text
-        if step.keyword != "RUN" or not ("git clone" in text or _MOVING.search(text)):
+        if not ("git clone" in text or _MOVING.search(text)):
             continue
         what = "" if _PIPED.search(text) else _moving(subject, step)
         if what:

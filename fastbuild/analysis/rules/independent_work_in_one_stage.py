@@ -98,7 +98,7 @@ def check(subject: Subject) -> Iterator[Finding]:
 def _families(facts: StageFacts) -> dict[str, list[Step]]:
     """The RUNs of each toolchain that stay within it; a tool installed by name counts for nothing."""
     found: dict[str, list[Step]] = {}
-    for step in facts.steps:
+    for step in facts.runs:
         if not mentions(step, LANGUAGE_WORDS):
             continue
         mine = {

@@ -55,9 +55,9 @@ def check(subject: Subject) -> Iterator[Finding]:
 
 def _check_stage(facts: StageFacts) -> Iterator[Finding]:
     alone: dict[str, Step] = {}
-    for step in facts.steps:
+    for step in facts.runs:
         text = step.instruction.text
-        if step.keyword != "RUN" or not ("apt" in text or "apk" in text):
+        if not ("apt" in text or "apk" in text):
             continue
         for tool in ("apt", "apk"):
             kinds = {action.kind for action in actions(step) if action.tool == tool}

@@ -51,7 +51,7 @@ _ANSWERS = re.compile(r"Assume-Yes|assumeyes|\byes\s*(\S+\s*)?\||\bfunction\b")
 
 def check(subject: Subject) -> Iterator[Finding]:
     """One finding for each RUN that could ask."""
-    asking = {step.instruction.index: _asking(step) for step in subject.steps() if mentions(step, _TOOLS)}
+    asking = {step.instruction.index: _asking(step) for step in subject.runs if mentions(step, _TOOLS)}
     if not any(asking.values()) or any(_ANSWERS.search(step.instruction.text) for step in subject.steps()):
         return
     for step in subject.steps():

@@ -82,7 +82,7 @@ def check(subject: Subject) -> Iterator[Finding]:
     if subject.context is None:
         return
     present = {path.rpartition("/")[2] for path in subject.context.files() if "node_modules/" not in path}
-    for step in subject.steps():
+    for step in subject.runs:
         if not mentions(step, _TOOLS):
             continue
         for action in actions(step):

@@ -64,7 +64,7 @@ def check(subject: Subject) -> Iterator[Finding]:
     for facts in subject.stages:
         if facts.stage.index not in needed:
             continue
-        for step in facts.steps:
+        for step in facts.runs:
             action = _profits(step)
             if action and not (facts.stage.index in in_image and _reported(step)):
                 yield _finding(subject, step, action)

@@ -66,7 +66,7 @@ _HINTS = {
 def check(subject: Subject) -> Iterator[Finding]:
     """One finding for each shipped RUN and tool."""
     for facts in shipped(subject):
-        for step in facts.steps:
+        for step in facts.runs:
             if mentions(step, _TOOLS):
                 yield from _check_run(subject, step)
 
@@ -92,8 +92,8 @@ def _check_run(subject: Subject, step: Step) -> Iterator[Finding]:
 
 def _used_later(subject: Subject, step: Step) -> bool:
     """Whether a later RUN installs with these lists, or runs a script that might."""
-    for later in subject.steps():
-        if later.keyword != "RUN" or later.instruction.index <= step.instruction.index:
+    for later in subject.runs:
+        if later.instruction.index <= step.instruction.index:
             continue
         found = actions(later)
         if not later.script.complete or any(_may_install(action) for action in found):

@@ -47,7 +47,7 @@ _VERBS = frozenset({"upgrade", "update", "distro", "dup", "up", "patch"})
 
 def check(subject: Subject) -> Iterator[Finding]:
     """One finding for each RUN that upgrades everything."""
-    for step in subject.steps():
+    for step in subject.runs:
         if not mentions(step, _VERBS):
             continue
         for action in actions(step):

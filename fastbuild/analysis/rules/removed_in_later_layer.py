@@ -73,6 +73,8 @@ def check(subject: Subject) -> Iterator[Finding]:
 
 
 def _fetches_lists(step: Step) -> bool:
+    if "apt" not in step.instruction.text:
+        return False
     return any(action.tool == "apt" and action.kind is Kind.REFRESH for action in actions(step))
 
 

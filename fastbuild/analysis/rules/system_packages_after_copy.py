@@ -54,6 +54,8 @@ LEVEL = Level.WARNING
 def check(subject: Subject) -> Iterator[Finding]:
     """One finding for each RUN that only installs system packages below the first broad COPY of its stage."""
     for facts in subject.stages:
+        if not any(mentions(step, SYSTEM_WORDS) for step in facts.runs):
+            continue
         copy: Step | None = None
         for step in facts.steps:
             if copy is None and brings_code(subject, step) and not _configures(step):

@@ -49,9 +49,9 @@ _PLAIN = re.compile(
 
 def check(subject: Subject) -> Iterator[Finding]:
     """One finding for each RUN with such a download."""
-    for step in subject.steps():
+    for step in subject.runs:
         text = step.instruction.text
-        if step.keyword != "RUN" or "http://" not in text or _CHECKED.search(text):
+        if "http://" not in text or _CHECKED.search(text):
             continue
         for action in actions(step):
             address = next((name for name in action.names if _PLAIN.match(name)), None)
