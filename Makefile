@@ -28,6 +28,7 @@ lab: .venv/ready
 
 bench: .venv/ready
 	$(BIN)/python -m benchmarks.overhead
+	$(BIN)/python -m benchmarks.reorder
 
 lock: .venv/ready
 	$(BIN)/pip freeze --exclude fastbuild > requirements.lock

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from fastbuild.analysis.facts import Step
+    from fastbuild.analysis.facts import StageFacts, Step
     from fastbuild.analysis.subject import Subject
 
 
@@ -40,7 +40,10 @@ _REFERENCE = re.compile(
 
 
 def image(reference: str) -> Image | None:
-    """The parts of a reference; None for `scratch` and for what is no reference (or one with a variable)."""
+    """The parts of a reference; None for `scratch` and for what is no reference (or one with a variable).
+
+    A name with capitals is none: BuildKit refuses it.
+    """
     if not reference or reference == "scratch" or "$" in reference:
         return None
     match = _REFERENCE.match(reference)
@@ -50,6 +53,8 @@ def image(reference: str) -> Image | None:
     first, slash, rest = name.partition("/")
     host = first if slash and ("." in first or ":" in first or first == "localhost") else ""
     path = rest if host else name
+    if path != path.lower():
+        return None
     if host in ("docker.io", "index.docker.io"):
         host = ""
     return Image(
@@ -57,23 +62,32 @@ def image(reference: str) -> Image | None:
     )
 
 
-def pulled(subject: Subject) -> Iterator[tuple[Step, str, Image]]:
+def pulled(subject: Subject) -> tuple[tuple[Step, str, Image], ...]:
     """Every image that the file pulls: the step, the reference and its parts; each reference once."""
-    from fastbuild.analysis.reach import sources_of
+    return subject.pulled
 
+
+def all_pulled(subject: Subject) -> Iterator[tuple[Step, str, Image]]:
+    """What `pulled` tells, without its memory."""
     seen: set[str] = set()
     for facts in subject.stages:
-        for step in facts.steps:
-            is_from = step.keyword == "FROM"
-            if not is_from and "from=" not in step.instruction.text:
-                continue
-            for reference in [facts.base] if is_from else sources_of(step):
-                if reference in seen or subject.dockerfile.stage(reference, before=facts.stage.index):
-                    continue
-                found = image(reference)
-                if found is not None and not reference.isdigit():
-                    seen.add(reference)
-                    yield step, reference, found
+        for step, reference in _references(subject, facts):
+            found = None if reference in seen or reference.isdigit() else image(reference)
+            if found is not None:
+                seen.add(reference)
+                yield step, reference, found
+
+
+def _references(subject: Subject, facts: StageFacts) -> Iterator[tuple[Step, str]]:
+    """What a stage names that is no other stage."""
+    from fastbuild.analysis.reach import sources_of
+
+    if facts.parent is None:
+        yield facts.steps[0], facts.base
+    for step in facts.steps[1:]:
+        for reference in sources_of(step) if "from=" in step.instruction.text else ():
+            if not subject.dockerfile.stage(reference, before=facts.stage.index):
+                yield step, reference
 
 
 DEBIAN_FAMILY = frozenset(

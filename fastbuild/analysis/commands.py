@@ -8,14 +8,13 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from fastbuild.analysis.facts import run_script
 from fastbuild.dockerfile.shell import Call, Word, read_script
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from fastbuild.analysis.facts import Step
-    from fastbuild.dockerfile.model import Instruction
+    from fastbuild.dockerfile.shell import Script
 
 
 class Kind(StrEnum):
@@ -69,14 +68,13 @@ def _words(text: str) -> frozenset[str]:
 
 def actions(step: Step) -> tuple[Action, ...]:
     """The commands of a RUN in the order of the text; nothing for other instructions and foreign shells."""
-    return _actions(step.instruction, step.shell) if step.keyword == "RUN" else ()
+    return step.actions if step.keyword == "RUN" else ()
 
 
-@lru_cache(maxsize=8192)
-def _actions(instruction: Instruction, shell: tuple[str, ...] | None) -> tuple[Action, ...]:
+def classified(script: Script) -> tuple[Action, ...]:
+    """The commands of a script in the order of its text."""
     from fastbuild.analysis.managers import classify
 
-    script = run_script(instruction, shell)
     return tuple(classify(inner) for call in script.calls for inner in unwrapped(call))
 
 

@@ -11,20 +11,9 @@ if TYPE_CHECKING:
     from fastbuild.analysis.subject import Subject
 
 
-def parent(subject: Subject, facts: StageFacts) -> StageFacts | None:
-    """The stage that `facts` builds FROM."""
-    if facts.base.isdigit() or ":" in facts.base or "/" in facts.base:  # no name of a stage has these
-        return None
-    stage = subject.dockerfile.stage(facts.base, before=facts.stage.index)
-    return subject.stages[stage.index] if stage else None
-
-
 def lineage(subject: Subject, facts: StageFacts) -> tuple[StageFacts, ...]:
     """The stages whose layers `facts` holds, oldest first, itself last."""
-    found = [facts]
-    while (above := parent(subject, found[-1])) is not None:
-        found.append(above)
-    return tuple(reversed(found))
+    return subject.lineages[facts.stage.index]
 
 
 def shipped(subject: Subject) -> tuple[StageFacts, ...]:
@@ -45,10 +34,7 @@ def root_base(subject: Subject, facts: StageFacts) -> str:
 
 def uses(subject: Subject, facts: StageFacts) -> frozenset[int]:
     """The indexes of the stages that `facts` needs directly."""
-    found = set()
-    above = parent(subject, facts)
-    if above:
-        found.add(above.stage.index)
+    found = {facts.parent.stage.index} if facts.parent else set()
     for step in facts.steps:
         for reference in sources_of(step):
             stage = subject.dockerfile.stage(reference, before=facts.stage.index)

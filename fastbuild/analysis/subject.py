@@ -70,6 +70,14 @@ class Subject:
         return stage_facts(self.dockerfile, self.build_args)
 
     @cached_property
+    def lineages(self) -> tuple[tuple[StageFacts, ...], ...]:
+        """For each stage those whose layers it holds, oldest first, itself last."""
+        found: list[tuple[StageFacts, ...]] = []
+        for facts in self.stages:
+            found.append((*(found[facts.parent.stage.index] if facts.parent else ()), facts))
+        return tuple(found)
+
+    @cached_property
     def final(self) -> StageFacts | None:
         """The last stage: what is built without `--target`."""
         return self.stages[-1] if self.stages else None
@@ -88,3 +96,8 @@ class Subject:
     @cached_property
     def _steps(self) -> tuple[Step, ...]:
         return tuple(step for stage in self.stages for step in stage.steps)
+
+    @cached_property
+    def runs(self) -> tuple[Step, ...]:
+        """Every RUN of every stage, in file order."""
+        return tuple(step for stage in self.stages for step in stage.runs)

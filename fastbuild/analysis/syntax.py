@@ -36,6 +36,8 @@ def refused(subject: Subject) -> Finding | None:
     try:
         for stage in subject.stages:
             for step in stage.steps:
+                if step.keyword not in ("ADD", "COPY", "WORKDIR"):
+                    continue
                 try:
                     _ = step.sources, step.destination
                 except DockerfileSyntax as error:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import gc
 import os
+import posixpath
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from itertools import zip_longest
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from fastbuild.analysis import syntax
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
     from fastbuild.commands.analyze_check import Checks
     from fastbuild.commands.analyze_history import Past
     from fastbuild.dockerfile.model import Dockerfile
+
+FILE_WEIGHT = 500
+"""What a file costs besides its text, as bytes of it."""
 
 
 @dataclass(kw_only=True)
@@ -54,26 +58,32 @@ class Session:
     def reports(self) -> tuple[FileReport, ...]:
         """Every target analysed; one report per path."""
         if self.checks is not None:  # the engine's answer is what takes time
-            return _by_path([self._reports(self.targets)])
-        collects = gc.isenabled()
-        gc.disable()  # what is made here is nearly all kept, and has no cycles: looking for them is in vain
-        try:
-            done = halved(self.targets, lambda them: (self._reports(them), self.problems, self.crashes))
-        finally:
-            if collects:
-                gc.enable()
+            return _by_path(self._reports(self.targets))
+        done = halved(
+            self.targets,
+            [len(target.raw) + FILE_WEIGHT for target in self.targets],
+            lambda them: (self._reports(them), self.problems, self.crashes),
+            self._prepare,
+        )
         for _, problems, crashes in done:
             self.problems += [problem for problem in problems if problem not in self.problems]
             self.crashes = crashes | self.crashes
-        return _by_path([reports for reports, _, _ in done])
+        return _by_path(chain.from_iterable(reports for reports, _, _ in done))
+
+    def _prepare(self) -> None:
+        """Have at hand what nearly every file needs."""
+        from fastbuild.dockerfile import ignore, shell_tree
+
+        _ = self.wanted, self.infos, self.known, ignore.Ignore
+        with suppress(ImportError):  # the rules that need it will say so
+            shell_tree.parser()
 
     def _reports(self, targets: Sequence[Target]) -> list[FileReport]:
         return [self.report(target, decode(target.raw)) for target in targets]
 
     def report(self, target: Target, source: str) -> FileReport:
         """The report of one target with this text."""
-        context = "" if target.context is None else shown(target.context)
-        blank = FileReport(path=target.path, source=source, rules=self.infos, context=context)
+        blank = FileReport(path=target.path, source=source, rules=self.infos, context=_context(target))
         dockerfile = syntax.read(source, target.path)
         if isinstance(dockerfile, Finding):
             return replace(blank, findings=(dockerfile,))
@@ -148,18 +158,25 @@ class Session:
         return {**{name.lower(): name for name in CHECKS}, **spellings(self.infos.values())}
 
 
+def _context(target: Target) -> str:
+    """The context as reports name it; mostly it is the Dockerfile's directory, whose name is at hand."""
+    if target.context is None:
+        return ""
+    if target.file is not None and target.file.parent == target.context:
+        return posixpath.dirname(target.path) or "."
+    return shown(target.context)
+
+
 def _tree(target: Target, texts: Mapping[str, str]) -> Tree | None:
     return None if target.context is None else Tree(target.context, target.file, texts)
 
 
-def _by_path(parts: Sequence[Sequence[FileReport]]) -> tuple[FileReport, ...]:
-    """One report per path, the parts' items in turn, as `halved` dealt them out."""
+def _by_path(reports: Iterable[FileReport]) -> tuple[FileReport, ...]:
+    """One report per path."""
     found: dict[str, FileReport] = {}
-    for turn in zip_longest(*parts):
-        for report in turn:
-            if report is not None:
-                other = found.get(report.path)
-                found[report.path] = report if other is None else _joined(other, report)
+    for report in reports:
+        other = found.get(report.path)
+        found[report.path] = report if other is None else _joined(other, report)
     return tuple(found.values())
 
 

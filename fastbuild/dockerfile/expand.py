@@ -49,6 +49,12 @@ def expand(
     return Expanded(text=text)
 
 
+def expand_text(text: str, values: Mapping[str, str], escape: str = "\\") -> str:
+    """The text of `expand`. Raises DockerfileSyntax."""
+    plain = _plain_start(escape, "process").fullmatch(text)
+    return text if plain else Lexer(text, values, escape, "process").run()
+
+
 def expand_words(text: str, values: Mapping[str, str], escape: str = "\\") -> tuple[str, ...]:
     """`text` expanded and then split at blanks outside quotes, as EXPOSE does. Raises DockerfileSyntax.
 

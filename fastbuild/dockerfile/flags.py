@@ -38,6 +38,8 @@ _TRUE_OR_FALSE = frozenset({"1", "t", "T", "TRUE", "true", "True", "0", "f", "F"
 
 def check_flags(instruction: Instruction) -> None:
     """Raises Fault for unknown, repeated and wrong flags."""
+    if not instruction.flags:
+        return
     known = FLAGS.get(instruction.keyword, {})
     used = set()
     for flag in instruction.flags:

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from fastbuild.dockerfile.lexer import BLANK
-from fastbuild.dockerfile.pattern import compile_pattern, is_malformed
 from fastbuild.errors import UsageError
 
 if TYPE_CHECKING:
@@ -68,6 +67,8 @@ class _Rule:
     __slots__ = ("_matches", "base", "excepts", "text", "where")
 
     def __init__(self, pattern: str, where: str) -> None:
+        from fastbuild.dockerfile.pattern import is_malformed  # most contexts have no patterns
+
         cleaned = _clean(pattern)
         self.where = where
         self.excepts = cleaned.startswith("!")
@@ -82,6 +83,8 @@ class _Rule:
 
     def compile(self) -> Callable[[str], bool]:
         if self._matches is None:
+            from fastbuild.dockerfile.pattern import compile_pattern
+
             try:
                 self._matches = compile_pattern(self.text)
             except ValueError as error:

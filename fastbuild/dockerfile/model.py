@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -147,31 +148,39 @@ class Dockerfile:
 
     @cached_property
     def stages(self) -> tuple[Stage, ...]:
-        """The stages, in file order."""
+        """The stages, in file order; none without a FROM."""
         starts = [i for i, each in enumerate(self.instructions) if each.keyword == "FROM"]
-        ends = [*starts[1:], len(self.instructions)]
+        bounds = pairwise([*starts, len(self.instructions)])
         return tuple(
-            _stage(number, self.instructions[start:end])
-            for number, (start, end) in enumerate(zip(starts, ends, strict=True))
+            _stage(number, self.instructions[start:end]) for number, (start, end) in enumerate(bounds)
         )
 
     def stage(self, reference: str, before: int | None = None) -> Stage | None:
-        """The stage that `FROM` or `--from=` names, by name or index; of several the last before `before`."""
+        """The stage that `--from=` or `--target` names, by name in any case or index; of several the last.
+
+        Only those before `before` count. For FROM see `base_stage`.
+        """
         limit = len(self.stages) if before is None else before
-        for stage in reversed(self.stages[:limit]):
-            if stage.name and stage.name == reference.lower():
-                return stage
-        if reference.isdigit() and int(reference) < limit:
+        found = self.base_stage(reference.lower(), limit)
+        if found is None and reference.isdigit() and int(reference) < limit:
             return self.stages[int(reference)]
-        return None
+        return found
+
+    def base_stage(self, base: str, before: int) -> Stage | None:
+        """The stage that a FROM of stage number `before` builds on, None for an image; `base` is expanded.
+
+        BuildKit v0.34.1 keeps stages by their names in lower case, but looks `base` up as it is written
+        (`dispatchStates.addState`): `FROM Base` never finds a stage, and neither does an index.
+        """
+        named = (stage for stage in reversed(self.stages[:before]) if stage.name == base)
+        return next(named, None) if base else None
 
     def ancestry(self, stage: Stage) -> Iterator[Stage]:
-        """The stage and those it builds on, nearest first. An index is no base, unlike in `COPY --from`."""
+        """The stage and those it builds on, nearest first."""
         current: Stage | None = stage
         while current is not None:
             yield current
-            base = None if current.base.isdigit() else self.stage(current.base, before=current.index)
-            current = base
+            current = self.base_stage(current.base, current.index)
 
 
 def _stage(number: int, instructions: tuple[Instruction, ...]) -> Stage:

@@ -8,7 +8,6 @@ surrogates and of signals. tests/live/test_parse.py compares this with BuildKit'
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from fastbuild.dockerfile.directives import BOM, directives, preamble, syntax
@@ -58,14 +57,6 @@ def parse(source: str, name: str = "Dockerfile") -> Dockerfile:
     return Dockerfile(pieces, directives(source), name)
 
 
-@dataclass(frozen=True, slots=True)
-class _Joined:
-    """A line with its continuations: their text, and the number of lines."""
-
-    text: str
-    count: int
-
-
 class _Reader:
     """Walks over the lines once. `at` is the line (from 1) of what is being read, for messages."""
 
@@ -86,11 +77,12 @@ class _Reader:
                 start += 1
                 continue
             self.at = start + 1
-            joined = self._join(start, escape)
-            line = read_line(joined.text, escape)
-            heredocs, end = self._heredocs(line, start + joined.count)
+            text, end = self._join(start, escape)
+            line = read_line(text, escape)
+            heredocs, end = self._heredocs(line, end) if "<<" in text else ((), end)
             own = start - self._comments(max(done, fixed), start)
-            yield from ["".join(self.lines[done:own])] if own > done else []
+            if own > done:
+                yield "".join(self.lines[done:own])
             yield _instruction(
                 line,
                 heredocs,
@@ -103,7 +95,8 @@ class _Reader:
             index, done, start = index + 1, end, end
         if not index:
             raise Fault("file with no instructions", cause="the file is empty or holds only comments")
-        yield from ["".join(self.lines[done:])] if done < len(self.lines) else []
+        if done < len(self.lines):
+            yield "".join(self.lines[done:])
 
     def _preamble(self) -> tuple[str, int]:
         """The escape character, and how many lines must stay at the top."""
@@ -121,7 +114,8 @@ class _Reader:
         line = line.lstrip(BLANK)
         return bool(line) and not line.startswith("#")
 
-    def _join(self, start: int, escape: str) -> _Joined:
+    def _join(self, start: int, escape: str) -> tuple[str, int]:
+        """A line with its continuations, and the number (from 0) of the line behind them."""
         text, more = _cut(self.lines[start].rstrip("\r\n").lstrip(BLANK), escape)
         found, number = [text], start + 1
         while more and number < len(self.lines):
@@ -130,7 +124,7 @@ class _Reader:
             if self._content(line):  # comments and blank lines inside an instruction are dropped
                 text, more = _cut(line.rstrip("\r\n"), escape)
                 found.append(text)
-        return _Joined("".join(found), number - start)
+        return "".join(found), number
 
     def _heredocs(self, line: Line, number: int) -> tuple[tuple[Heredoc, ...], int]:
         """The bodies that follow from line `number` (from 0), and the number behind them."""
@@ -179,8 +173,7 @@ def _instruction(
     source: str,
     comment: str = "",
 ) -> Instruction:
-    bodies = "".join(f"{each.content}{each.name}\n" for each in heredocs)
-    bodies = "\n" + bodies if bodies else ""
+    bodies = "\n" + "".join(f"{each.content}{each.name}\n" for each in heredocs) if heredocs else ""
     trigger = None
     if line.trigger is not None:
         trigger = _instruction(line.trigger, heredocs, index=index, start=start, end=end, source=source)
@@ -192,7 +185,7 @@ def _instruction(
         source=source,
         text=line.text + bodies,
         comment=comment,
-        flags=tuple(_flag(text) for text in line.flags),
+        flags=tuple(map(_flag, line.flags)),
         words=line.words,
         json=line.json,
         heredocs=() if trigger else heredocs,

@@ -15,11 +15,11 @@ where the documentation says less or otherwise:
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from fastbuild.dockerfile.expand import expand
+from fastbuild.dockerfile.expand import expand_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -122,7 +122,7 @@ class Scope:
             value = self.header.get(name)
         if value is None or (self.header is not None and name in _NOT_IN_ENVIRONMENT):
             return self
-        return replace(self, variables=_last(self.variables, name, value))
+        return self._with(_last(self.variables, name, value), self.environment)
 
     def expand_arg(
         self,
@@ -136,13 +136,15 @@ class Scope:
         A default that a build argument replaces is not expanded, so its errors don't count.
         """
         if default is not None and build_args.get(name) is None:
-            default = expand(default, self.variables, escape).text
+            default = expand_text(default, self.variables, escape)
         return self.declare_arg(name, default, build_args)
 
     def set_env(self, name: str, value: str) -> Scope:
         """Behind `ENV name=value`, expanded. All pairs of one ENV are expanded with the scope before it."""
-        environment = {**self.environment, name: value}
-        return replace(self, variables=_last(self.variables, name, value), environment=environment)
+        return self._with(_last(self.variables, name, value), {**self.environment, name: value})
+
+    def _with(self, variables: Mapping[str, str], environment: Mapping[str, str]) -> Scope:
+        return Scope(variables=variables, environment=environment, header=self.header, complete=self.complete)
 
     @property
     def values(self) -> Mapping[str, str]:

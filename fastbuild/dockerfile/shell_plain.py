@@ -117,7 +117,7 @@ class _Reader:
         """Read commands up to the operator that ends the pipeline, which is returned; empty at the end."""
         first = len(self.calls)
         while True:
-            self.calls.append(replace(self._command(), conditional=conditional))
+            self.calls.append(self._command(conditional=conditional))
             if self.ends():
                 operator = ""
                 break
@@ -134,7 +134,7 @@ class _Reader:
             self.calls[first:] = [replace(call, nested=True) for call in self.calls[first:]]
         return operator
 
-    def _command(self) -> Call:
+    def _command(self, *, conditional: bool) -> Call:
         words: list[Word] = []
         assignments: list[tuple[str, Word]] = []
         redirects: list[Redirect] = []
@@ -158,7 +158,12 @@ class _Reader:
             raise _Beyond
         if words and (words[0].text in _DECLARING or words[0].text == "unset"):
             self.variables.update(word.text for word in words[1:] if _NAME.fullmatch(word.text))
-        return Call(words=tuple(words), assignments=tuple(assignments), redirects=tuple(redirects))
+        return Call(
+            words=tuple(words),
+            assignments=tuple(assignments),
+            redirects=tuple(redirects),
+            conditional=conditional,
+        )
 
     def _redirect(self, found: re.Match[str]) -> Redirect:
         operator = found[1] or found[2]

@@ -10,6 +10,7 @@ import json
 import math
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from fastbuild.dockerfile.lexer import go_quoted
 from fastbuild.dockerfile.syntax import Fault
@@ -78,6 +79,7 @@ def read_line(text: str, escape: str, *, depth: int = 0) -> Line:
     return Line(keyword=keyword, text=text, flags=flags, words=words, json=is_json)
 
 
+@lru_cache(maxsize=256)
 def _keyword(word: str) -> str:
     upper = word.replace("\u0130", "i").lower().upper()  # Go's lower case of U+0130 is a plain i
     known = upper in FORMS and (word.isascii() or not set("\u0131\u017f") & set(word))
@@ -173,7 +175,7 @@ def _flag(raw: str, position: int, escape: str) -> tuple[str, bool, int]:
 
 def split_words(rest: str, escape: str) -> list[str]:
     """Words between blanks, quotes and escapes kept (`parseWords`)."""
-    rest = FOREIGN.sub("\ufffd", rest)
+    rest = rest if rest.isascii() else FOREIGN.sub("\ufffd", rest)
     if not _SPECIAL.search(rest):
         return [word for word in _BLANKS.split(rest) if word]
     words: list[str] = []

@@ -39,3 +39,16 @@ def test_a_name_that_comes_later_is_an_image() -> None:
 def test_a_stage_may_have_the_name_of_its_image() -> None:
     subject = Subject(parse("FROM golang AS golang\nRUN true\n"))
     assert lineage(subject, subject.stages[0]) == (subject.stages[0],)
+
+
+def test_from_with_capitals_names_no_stage_but_copy_does() -> None:
+    subject = Subject(parse("FROM debian:12 AS base\nRUN one\nFROM Base\nCOPY --from=BASE /a /a\n"))
+    assert [facts.stage.index for facts in lineage(subject, subject.stages[1])] == [1]
+    assert uses(subject, subject.stages[1]) == {0}
+    assert subject.stages[1].steps[1].cwd is None
+
+
+def test_a_base_given_by_an_argument_is_found_after_expansion() -> None:
+    subject = Subject(parse("ARG B=base\nFROM debian:12 AS base\nWORKDIR /a\nFROM $B\nRUN one\n"))
+    assert [facts.stage.index for facts in lineage(subject, subject.stages[1])] == [0, 1]
+    assert subject.stages[1].steps[1].cwd == "/a"

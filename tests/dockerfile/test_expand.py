@@ -2,14 +2,14 @@ from __future__ import annotations
 
 import pytest
 
-from fastbuild.dockerfile.expand import expand, expand_words, mentions, references
+from fastbuild.dockerfile.expand import expand, expand_text, expand_words, mentions, references
 from fastbuild.errors import DockerfileSyntax
 from tests.dockerfile.expand_cases import ERRORS, HEREDOCS, NAMES, PORTS, VALUES, WORDS
 
 
 @pytest.mark.parametrize(("text", "expected"), WORDS)
 def test_each_word_expands_as_in_buildkit(text: str, expected: str) -> None:
-    assert expand(text, VALUES).text == expected
+    assert expand(text, VALUES).text == expand_text(text, VALUES) == expected
 
 
 def test_the_table_is_worth_its_name() -> None:

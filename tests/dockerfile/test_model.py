@@ -45,7 +45,21 @@ def test_of_two_stages_with_one_name_the_last_before_counts() -> None:
 
 def test_a_stage_builds_on_names_and_never_on_numbers() -> None:
     assert [s.index for s in FILE.ancestry(FILE.stages[1])] == [1, 0]
-    assert [s.index for s in FILE.ancestry(FILE.stages[4])] == [4, 3]
+    assert [s.index for s in FILE.ancestry(FILE.stages[3])] == [3]
+    assert FILE.base_stage("one", before=4) is FILE.stages[3]
+
+
+def test_from_finds_a_stage_only_by_its_name_in_lower_case() -> None:
+    assert [s.index for s in FILE.ancestry(FILE.stages[4])] == [4]
+    assert FILE.base_stage("One", before=4) is None
+    assert FILE.stage("One", before=4) is FILE.stages[3]
+
+
+def test_a_file_without_from_has_no_stages() -> None:
+    file = parse("ARG A=1\n")
+    assert file.stages == ()
+    assert file.stage("0") is None
+    assert [each.keyword for each in file.header] == ["ARG"]
 
 
 def test_flags_and_pairs_are_read_from_an_instruction() -> None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -213,7 +215,13 @@ def test_the_quick_reader_finds_what_the_grammar_finds(text: str) -> None:
     text += "w"
     quick, slow = read_plain(text), read_tree(text)
     if slow.complete:  # it is not where a line is continued inside a word
-        assert quick == slow
+        assert as_known(quick) == as_known(slow)
+        # the grammar takes all of `a && b >f | c` for a pipeline: more nested, never less
+        assert all(a.nested <= b.nested for a, b in zip(quick.calls, slow.calls, strict=True))
+
+
+def as_known(script: Script) -> Script:
+    return replace(script, calls=tuple(replace(call, nested=False) for call in script.calls))
 
 
 @given(st.text(st.sampled_from("ab '\"\\$`(){}[]<>|&;#\n=~*!E\t\r\ud800é0-"), max_size=40))
