@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -86,16 +87,55 @@ def _nothing(_name: str, _args: tuple[str, ...], _place: Place) -> Effects:
     return NONE
 
 
+def _printf(name: str, args: tuple[str, ...], _place: Place) -> Effects:
+    """bash's `printf -v NAME` sets a variable."""
+    return _foreign_option(name) if args[:1] == ("-v",) else NONE
+
+
+def _set(name: str, args: tuple[str, ...], _place: Place) -> Effects:
+    """Without arguments it lists all variables; `set -a` exports what is assigned after it."""
+    if any(re.match(r"[-+][a-z]*a|allexport", arg) for arg in args):
+        return _foreign_option(name)
+    return NONE if args else Effects(env=None)
+
+
+def _date(name: str, args: tuple[str, ...], _place: Place) -> Effects:
+    """`-r FILE` and `-f FILE` read a file."""
+    return NONE if all(arg.startswith("+") or arg == "-u" for arg in args) else _foreign_option(name)
+
+
+NAMES = frozenset({"/etc/passwd", "/etc/group", "/etc/nsswitch.conf"})
+"""Where names of users and groups are looked up."""
+
+
+def _names(_name: str, _args: tuple[str, ...], _place: Place) -> Effects:
+    return Effects(reads=NAMES)
+
+
 def _reader(plain: str) -> Handler:
     """A command that reads its operands."""
 
     def handle(name: str, args: tuple[str, ...], place: Place) -> Effects:
         parsed = split_options(args, plain)
-        if parsed is None:
+        if parsed is None or parsed[0] & _FOLLOWING.get(name, frozenset()):
             return _foreign_option(name)
-        return Effects(reads=_trees(parsed[1], place))
+        if name == "uniq" and len(parsed[1]) > 1:
+            return unknown("`uniq` writes a file")
+        listed = frozenset({place.cwd}) if name == "ls" and not parsed[1] else frozenset()
+        names = NAMES if name in ("ls", "stat") else frozenset()
+        return Effects(reads=_trees(parsed[1], place) | listed | names)
 
     return handle
+
+
+_FOLLOWING = {
+    **dict.fromkeys(("sha256sum", "md5sum"), frozenset("c")),
+    "ls": frozenset("tcu"),
+    "cp": frozenset("u"),
+    "mv": frozenset("u"),
+    "rmdir": frozenset(("p", "--parents")),
+}
+"""Options with which they read or remove more than they name, or look at times, which an order changes."""
 
 
 def _writer(plain: str) -> Handler:
@@ -103,7 +143,7 @@ def _writer(plain: str) -> Handler:
 
     def handle(name: str, args: tuple[str, ...], place: Place) -> Effects:
         parsed = split_options(args, plain)
-        if parsed is None:
+        if parsed is None or parsed[0] & _FOLLOWING.get(name, frozenset()):
             return _foreign_option(name)
         paths = _trees(parsed[1], place)
         return Effects(reads=paths, writes=paths)
@@ -120,6 +160,8 @@ def _copier(name: str, args: tuple[str, ...], place: Place) -> Effects:
     if parsed is None or len(parsed[1]) < 2 or any(GLOB.search(path) for path in parsed[1][-1:]):
         return _foreign_option(name)
     options, operands = parsed
+    if options & _FOLLOWING[name]:
+        return _foreign_option(name)
     *sources, target = operands
     read = _trees(sources, place)
     written = frozenset({place.absolute(target)}) | (read if name == "mv" else frozenset())
@@ -137,12 +179,12 @@ def _linker(name: str, args: tuple[str, ...], place: Place) -> Effects:
 
 
 def _mode_changer(name: str, args: tuple[str, ...], place: Place) -> Effects:
-    parsed = split_options(args, "RfvchHLP" if name != "chmod" else "Rfvc")
+    parsed = split_options(args, "RfvchP" if name != "chmod" else "Rfvc")
     if parsed is None or len(parsed[1]) < 2:
         return _foreign_option(name)
     paths = _trees(parsed[1][1:], place)
     names = frozenset({"/etc/passwd", "/etc/group"}) if name != "chmod" else frozenset()
-    return Effects(reads=paths | names, writes=paths)
+    return Effects(reads=paths | names, writes=paths, spares=paths)
 
 
 _MODE = re.compile(r"[0-7]{3,4}|[ugoa]*[-+=][rwxXst]*(,[ugoa]*[-+=][rwxXst]*)*")
@@ -155,7 +197,8 @@ def _maker(name: str, args: tuple[str, ...], place: Place) -> Effects:
         if arg in ("-m", "-pm") and _MODE.fullmatch(rest[at + 1]):
             rest[at : at + 2] = ["-p"]
             break
-    return _writer("pv")(name, tuple(rest), place)
+    made = _writer("pv")(name, tuple(rest), place)
+    return replace(made, spares=made.writes)
 
 
 def _sed(name: str, args: tuple[str, ...], place: Place) -> Effects:
@@ -163,7 +206,7 @@ def _sed(name: str, args: tuple[str, ...], place: Place) -> Effects:
     pass."""
     options = [arg for arg in args if arg.startswith("-")]
     operands = [arg for arg in args if not arg.startswith("-")]
-    if not set(options) <= {"-i", "-n", "-E", "-r", "-e", "-ie", "-ri", "-Ei"} or options.count("-e") > 1:
+    if not set(options) <= {"-i", "-n", "-E", "-r", "-e", "-ri", "-Ei"} or options.count("-e") > 1:
         return _foreign_option(name)
     if not operands or not _SAFE_SED.fullmatch(operands[0]):
         return unknown("its `sed` script may do more than change lines")
@@ -201,10 +244,15 @@ def _test(_name: str, args: tuple[str, ...], place: Place) -> Effects:
         return unknown("a test that only the shell can read")
     if not _FILE_TESTS & set(args):
         return NONE
+    if {"-nt", "-ot"} & set(args):
+        return unknown("it compares times")
     words = [arg for arg in args if not arg.startswith("-") and arg not in ("]", "]]", "=", "==", "!=", "!")]
-    if any("$" in word or "`" in word for word in words):
+    if not all(_FILE_WORD.fullmatch(word) for word in words):
         return unknown("a test of a file whose name only the shell knows")
-    return Effects(reads=_trees([word.strip("\"'") for word in words], place))
+    return Effects(reads=_trees([word.strip("\"'") for word in words], place) | NAMES)
+
+
+_FILE_WORD = re.compile(r"[\w./+@%:,=?*\[\]-]*|'[\w./+@%:,=-]*'|\"[\w./+@%:,=-]*\"")
 
 
 def _find(_name: str, args: tuple[str, ...], place: Place) -> Effects:
@@ -214,10 +262,10 @@ def _find(_name: str, args: tuple[str, ...], place: Place) -> Effects:
             break
         paths.append(arg)
     rest = args[len(paths) :]
-    if _ACTING & set(rest):
+    if _ACTING & set(rest) or (args and re.match(r"-(?:[HLPD]$|O)", args[0])):
         return unknown("`find` starts programs or writes files")
     found = _trees(paths or ["."], place)
-    return Effects(reads=found, writes=found if "-delete" in rest else frozenset())
+    return Effects(reads=found | NAMES, writes=found if "-delete" in rest else frozenset())
 
 
 _ACTING = frozenset(
@@ -232,6 +280,10 @@ _ACTING = frozenset(
         "-fls",
         "-files0-from",
         "-newer",
+        "-anewer",
+        "-cnewer",
+        "-mmin",
+        "-mtime",
         "-samefile",
     }
 )
@@ -239,9 +291,9 @@ _ACTING = frozenset(
 
 def _accounts(name: str, args: tuple[str, ...], _place: Place) -> Effects:
     """useradd, adduser and their kin: the account files, and a home below /home or where `-d`, `-h` say."""
-    homes = {
-        args[at + 1] for at, arg in enumerate(args[:-1]) if arg in ("-d", "-h", "--home", "--home-dir", "-b")
-    }
+    if name == "usermod" and any(_MOVES.fullmatch(arg) for arg in args):
+        return _foreign_option(name)
+    homes = {args[at + 1] for at, arg in enumerate(args[:-1]) if _HOMES.fullmatch(arg)}
     homes |= {
         arg.partition("=")[2] for arg in args if arg.startswith(("--home=", "--home-dir=", "--base-dir="))
     }
@@ -249,8 +301,14 @@ def _accounts(name: str, args: tuple[str, ...], _place: Place) -> Effects:
         return _foreign_option(name)
     if any(arg in ("-R", "--root", "-P", "--prefix", "-k", "--skel", "--conf") for arg in args):
         return _foreign_option(name)
+    if name == "useradd" and "-D" in args:
+        return _foreign_option(name)
     written = ACCOUNTS | homes
-    return Effects(reads=written | {"/etc"}, writes=written)
+    return Effects(reads=written | {"/etc", "/usr/local/sbin/adduser.local"}, writes=written)
+
+
+_HOMES = re.compile(r"-[A-Za-z]*[dhb]|--home|--home-dir|--base-dir")
+_MOVES = re.compile(r"-[A-Za-z]*m[A-Za-z]*|--move-home")
 
 
 HANDLERS: MappingProxyType[str, Handler] = MappingProxyType(
@@ -259,19 +317,15 @@ HANDLERS: MappingProxyType[str, Handler] = MappingProxyType(
             (
                 *(
                     "echo",
-                    "printf",
                     "true",
                     "false",
                     ":",
-                    "set",
-                    "export",
                     "unset",
-                    "readonly",
                     "exit",
                     "sleep",
                 ),
-                *("uname", "id", "whoami", "date", "pwd", "type", "hash", "shift", "return", "nproc"),
-                *("basename", "dirname", "seq", "expr", "arch", "sync", "wait", "break"),
+                *("uname", "pwd", "shift", "return", "nproc"),
+                *("basename", "dirname", "seq", "expr", "arch", "sync", "wait", "break", "tr"),
             ),
             _nothing,
         ),
@@ -280,6 +334,10 @@ HANDLERS: MappingProxyType[str, Handler] = MappingProxyType(
             _reader("alhRrnuctsidAbvEetTw1S"),
         ),
         **dict.fromkeys(("touch", "rm", "rmdir", "unlink"), _writer("rRfvpcam")),
+        "set": _set,
+        "printf": _printf,
+        "date": _date,
+        **dict.fromkeys(("id", "whoami"), _names),
         "mkdir": _maker,
         **dict.fromkeys(("cp", "mv"), _copier),
         "ln": _linker,

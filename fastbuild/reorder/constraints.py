@@ -6,17 +6,27 @@ them sets or writes is used or written by the other. Of a step that isn't unders
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from fastbuild.reorder.effects import Trust
+from fastbuild.analysis.reach import root_base
+from fastbuild.reorder.effects import Trust, covers
 from fastbuild.reorder.nodes import EXISTING, Node, nodes_of
-from fastbuild.reorder.paths import PathSet
+from fastbuild.reorder.paths import PathSet, ancestors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from fastbuild.analysis.subject import Subject
+
+
+_BUSTS = re.compile(
+    r"BUST|CACHE_?(KEY|DATE|TIME|ID|BREAK|VER|INVALID|KILL)|^(NO_?)?CACHE$|REBUILD|REFRESH|INVALIDATE|NONCE"
+    r"|RERUN|^FORCE",
+    re.IGNORECASE,
+)
+"""Names of arguments that exist to make steps run again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,32 +61,60 @@ class Graph:
 def graph(subject: Subject, stage: int) -> Graph:
     """The graph of the stage with index `stage`. Raises DockerfileSyntax for an expansion BuildKit
     refuses."""
-    nodes = nodes_of(subject, stage)
-    known: dict[tuple[int, int], Edge] = {}
-    provided = _Provided(nodes)
+    above, nodes = nodes_of(subject, stage)
+    existing: frozenset[str] = (
+        frozenset() if root_base(subject, subject.stages[stage]) == "scratch" else EXISTING
+    )
+    pairs = _Pairs(nodes=nodes, above=above, existing=existing, provided=_Provided(nodes))
     for j in range(len(nodes)):
         for i in range(j):
-            if (edge := _edge(nodes, i, j, known, provided)) is not None:
-                known[i, j] = edge
-    return Graph(nodes=nodes, edges=tuple(known.values()))
+            if (edge := _edge(pairs, i, j)) is not None:
+                pairs.known[i, j] = edge
+    # who makes a directory depends on the other edges
+    for j in range(len(nodes)):
+        for i in range(j):
+            edge = pairs.known.get((i, j))
+            if (edge is None or not edge.trust) and (why := _shared(pairs, i, j)):
+                pairs.known[i, j] = Edge(before=i, after=j, why=why)
+    return Graph(nodes=nodes, edges=tuple(pairs.known[pair] for pair in sorted(pairs.known, key=_by_later)))
 
 
-def _edge(
-    nodes: Sequence[Node], i: int, j: int, known: dict[tuple[int, int], Edge], provided: _Provided
-) -> Edge | None:
-    first, second = nodes[i], nodes[j]
-    why = next(_reasons(nodes, i, j, known, provided), None)
+def _by_later(pair: tuple[int, int]) -> tuple[int, int]:
+    return pair[1], pair[0]
+
+
+def _shared(pairs: _Pairs, i: int, j: int) -> str | None:
+    """Why the two share the making of a directory."""
+    touching = pairs.nodes[i].touches and pairs.nodes[j].touches
+    return next(_parents(pairs, i, j), None) if touching else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Pairs:
+    """What is looked at in every pair: the nodes, those of the stages below, and the edges found so far."""
+
+    nodes: tuple[Node, ...]
+    above: tuple[Node, ...]
+    existing: frozenset[str]
+    provided: _Provided
+    known: dict[tuple[int, int], Edge] = field(default_factory=dict)
+
+
+def _edge(pairs: _Pairs, i: int, j: int) -> Edge | None:
+    first, second = pairs.nodes[i], pairs.nodes[j]
+    why = next(_reasons(pairs, i, j), None)
     if why:
         return Edge(before=i, after=j, why=why)
     if not (first.touches and second.touches):
         return None
-    doubts = (*first.doubts, *second.doubts, *_link_doubts(nodes, i, j))
+    doubts = (*first.doubts, *second.doubts, *_link_doubts(pairs, i, j))
     return Edge(before=i, after=j, why=doubts[0], trust=Trust.LIKELY) if doubts else None
 
 
-def _link_doubts(nodes: Sequence[Node], i: int, j: int) -> Iterator[str]:
+def _link_doubts(pairs: _Pairs, i: int, j: int) -> Iterator[str]:
     """Why paths that look different may still be one: a link that one of the two steps may go through."""
-    for k, node in enumerate(nodes[:j]):
+    nodes = pairs.nodes
+    for k, node in enumerate((*nodes[:j], *pairs.above)):
         if k == i or not node.opaque:
             continue
         through = node.writes
@@ -86,13 +124,13 @@ def _link_doubts(nodes: Sequence[Node], i: int, j: int) -> Iterator[str]:
 
 
 def _goes_through(node: Node, links: PathSet) -> bool:
-    return bool(links.reaches(node.reads) or links.clash(node.writes))
+    starts = {node.step.cwd} if node.step.keyword == "RUN" and node.step.cwd else set()
+    inside = any(covers(tree, path) for tree in links.trees for path in node.enters | starts)
+    return inside or bool(links.reaches(node.reads) or links.clash(node.writes))
 
 
-def _reasons(
-    nodes: Sequence[Node], i: int, j: int, known: dict[tuple[int, int], Edge], provided: _Provided
-) -> Iterator[str]:
-    first, second = nodes[i], nodes[j]
+def _reasons(pairs: _Pairs, i: int, j: int) -> Iterator[str]:
+    first, second, provided = pairs.nodes[i], pairs.nodes[j], pairs.provided
     if first.fixed and second.fixed:
         yield "settings of the image keep their order"
     yield from _settings(first, second)
@@ -110,7 +148,34 @@ def _reasons(
         yield f"line {second.line} reads {path}, which line {first.line} writes"
     if path := provided.reaches(j, first.reads):
         yield f"line {first.line} looks at {path}, which line {second.line} writes"
-    yield from _parents(nodes, i, j, known)
+    yield from _directories(first, second)
+    yield from _enclosing(pairs, first, second)
+
+
+def _enclosing(pairs: _Pairs, first: Node, second: Node) -> Iterator[str]:
+    if first.step.keyword == "WORKDIR":
+        for path in sorted((first.makes.keys() & second.makes.keys()) - pairs.existing):
+            yield f"line {first.line} makes {path}"
+
+
+def _directories(first: Node, second: Node) -> Iterator[str]:
+    """Directories that one needs or passes, and the other makes, removes or closes."""
+    for one, run in ((first, second), (second, first)):
+        starts = {run.step.cwd or "/"} if run.step.keyword == one.step.keyword == "RUN" else set()
+        for path in sorted(run.enters | starts):
+            if any(covers(tree, path) for tree in one.writes.trees):
+                yield f"line {run.line} goes to {path}, which line {one.line} writes"
+        if closed := _closes(one, run):
+            yield f"line {one.line} sets the mode of {closed}, where the user of line {run.line} looks"
+
+
+def _closes(copy: Node, run: Node) -> str | None:
+    """A directory whose mode or owner one sets, on the way to what an ordinary user reads in the other."""
+    if run.step.keyword != "RUN" or _is_root(run):
+        return None
+    looked = {*run.reads, run.step.cwd or "/"}
+    ways = {above for path in looked for above in (path, *ancestors(path))}
+    return next((path for path in sorted(ways) if path in copy.writes.entries), None)
 
 
 def _settings(first: Node, second: Node) -> Iterator[str]:
@@ -121,7 +186,7 @@ def _settings(first: Node, second: Node) -> Iterator[str]:
             setting in second.sets and setting in first.uses
         ):
             setter = first if setting in first.sets else second
-            yield f"line {setter.line} sets {names[setting]} for the other"
+            yield f"line {setter.line} sets {names[setting]}"
 
 
 def _variables(first: Node, second: Node) -> Iterator[str]:
@@ -129,31 +194,49 @@ def _variables(first: Node, second: Node) -> Iterator[str]:
         for name in sorted(setter.assigns):
             if name in other.assigns or other.may_use(name):
                 yield f"line {other.line} may use {name}, which line {setter.line} sets"
+            if setter.step.keyword == "ARG" and _BUSTS.search(name) and other.step.keyword == "RUN":
+                yield f"line {setter.line} is there to run again what is below it"
 
 
-def _parents(nodes: Sequence[Node], i: int, j: int, known: dict[tuple[int, int], Edge]) -> Iterator[str]:
+def _parents(pairs: _Pairs, i: int, j: int) -> Iterator[str]:
     """Directories that both would make if absent, but not alike, and that nobody is sure to have made
     before."""
-    first, second = nodes[i], nodes[j]
+    first, second = pairs.nodes[i], pairs.nodes[j]
     for path in sorted(first.makes.keys() & second.makes.keys()):
-        if path in EXISTING:
+        if path in pairs.existing:
             continue
-        if first.step.keyword == "WORKDIR":
-            yield f"line {first.line} makes {path}"
-        if first.makes[path] != second.makes[path] and not _made_before(nodes, i, j, path, known):
+        if first.makes[path] != second.makes[path] and not _made_before(pairs, i, j, path):
             yield f"the first of them makes {path}, with its own mode and owner"
     for one, other in ((first, second), (second, first)):
         for path in sorted(one.makes.keys() & other.writes.entries.keys()):
             # only root may write below whatever mode the directory has
-            if path in EXISTING or (_is_root(one) and _made_before(nodes, i, j, path, known)):
+            if _is_root(one) and (path in pairs.existing or _made_before(pairs, i, j, path)):
                 continue
             yield f"line {one.line} makes {path} if line {other.line} has not copied it"
 
 
-def _made_before(
-    nodes: Sequence[Node], i: int, j: int, path: str, known: dict[tuple[int, int], Edge]
-) -> bool:
-    return any((k, i) in known and (k, j) in known and path in nodes[k].makes for k in range(i))
+def _made_before(pairs: _Pairs, i: int, j: int, path: str) -> bool:
+    """Whether a COPY or WORKDIR makes `path` before both in any order, or just as the one that it may follow.
+
+    A RUN may fail to make what it could, and one in between may remove it.
+    """
+    nodes, known = pairs.nodes, pairs.known
+    for k in range(j):
+        how = nodes[k].makes.get(path)
+        if k == i or how is None or nodes[k].step.keyword == "RUN" or nodes[k].unknown or not nodes[k].writes:
+            continue
+        before_first = (k, i) in known or nodes[i].makes.get(path) == how
+        before_second = (k, j) in known or nodes[j].makes.get(path) == how
+        fixed = (k, i) in known or (k, j) in known
+        if fixed and before_first and before_second and not any(_removes(n, path) for n in nodes[k + 1 : j]):
+            return True
+    return False
+
+
+def _removes(node: Node, path: str) -> bool:
+    return bool(node.unknown) or (
+        node.step.keyword == "RUN" and any(covers(tree, path) for tree in node.writes.trees)
+    )
 
 
 def _is_root(node: Node) -> bool:

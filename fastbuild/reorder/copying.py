@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from fastbuild.reorder.paths import PathSet, ancestors, canonical
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from fastbuild.analysis.facts import Step
     from fastbuild.analysis.subject import Context
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 _WILD = re.compile(r"(?<!\\)[*?\[]")
 _ARCHIVE = re.compile(r"\.(tar|tgz|tbz2?|txz|tar\.\w+|gz|bz2|xz|zst)$", re.IGNORECASE)
 _REMOTE = re.compile(r"https?://|git@|git://|ssh://")
+_MAGIC = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ\x00", b"(\xb5/\xfd", b"\x50\x2a\x4d\x18")
 _COARSE = frozenset({"parents", "exclude", "unpack"})
 
 
@@ -55,13 +56,8 @@ def copied(step: Step, context: Context | None) -> Copied | None:
     how = _how(step)
     makes = {path: how for path in (*ancestors(target), *((target,) if slash else ())) if path != "/"}
     if _is_coarse(step, context):
-        archive = step.keyword == "ADD" and any(_ARCHIVE.search(s) for s in step.sources)
-        opaque = (
-            archive
-            or step.instruction.flag("from") is not None
-            or step.instruction.flag("unpack") is not None
-        )
-        return Copied(writes=PathSet(trees=frozenset({target})), makes=makes, opaque=opaque)
+        opaque = bool(step.sources) or not step.instruction.heredocs
+        return Copied(writes=_tree(step, target, makes, how), makes=makes, opaque=opaque)
     assert context is not None
     return _exact(step, context, target, slash, makes, how)
 
@@ -74,51 +70,98 @@ def _is_coarse(step: Step, context: Context | None) -> bool:
     sources = step.sources
     if any("$" in s or _REMOTE.match(s) for s in sources):
         return True
-    return step.keyword == "ADD" and any(_ARCHIVE.search(s) for s in sources)
+    return step.keyword == "ADD" and any(_unpacks(s, context) for s in sources)
+
+
+def _unpacks(source: str, context: Context) -> bool:
+    """Whether ADD takes a named source for an archive: BuildKit looks at the content, whatever the name."""
+    if _ARCHIVE.search(source):
+        return True
+    listed = context.files()
+    for path in resolve(source, listed):
+        end = _followed(path, listed)
+        if end in listed and listed[end].kind == "file":
+            raw = context.read(end)
+            if raw is None or raw.startswith(_MAGIC) or raw[257:262] == b"ustar":
+                return True
+    return False
 
 
 def _how(step: Step) -> str:
     flags = step.instruction
-    chmod = flags.flag("chmod") or ""
-    mode = chmod if chmod.isdigit() else "0755"
-    link = f" linked {flags.index}" if flags.flag("link") is not None else ""
+    chmod = step.expanded(flags.flag("chmod") or "")
+    mode = chmod.lstrip("0").zfill(4) if chmod.isdigit() else chmod or "0755"
+    link = f" linked {flags.index}" if _is_linked(step) else ""
     return f"{mode} {step.expanded(flags.flag('chown') or '')}{link}".strip()
+
+
+def _is_linked(step: Step) -> bool:
+    return any(flag.name == "link" for flag in step.instruction.flags)
 
 
 def _exact(step: Step, context: Context, target: str, slash: bool, makes: dict[str, str], how: str) -> Copied:
     listed = context.files()
     found: dict[str, str] = {}
     trees: set[str] = set()
-    mark = (step.instruction.flag("chmod") or "", step.expanded(step.instruction.flag("chown") or ""))
     for source in step.sources:
         matched = tuple(resolve(source, listed))
-        if not matched and not _WILD.search(source):
-            return Copied(writes=PathSet(trees=frozenset({target})), makes=makes)  # the build will fail
+        wild = _WILD.search(source)
+        if not matched or _has_hidden_matches(source, listed):
+            # the build will fail, or what is behind a link is copied
+            return Copied(writes=_tree(step, target, makes, how), makes=makes, opaque=True)
         for path in matched:
-            if path and is_directory(path, listed) is None:
+            if path and (is_directory(path, listed) is None or (wild and listed[path].kind == "link")):
                 trees.add(target)
             elif not path or is_directory(path, listed):
                 makes[target] = how
-                below = _followed(path, listed)
-                prefix = f"{below}/" if below else ""
-                for name in listed:
-                    if name.startswith(prefix) and name != below:
-                        found[posixpath.join(target, name[len(prefix) :])] = name
-            elif slash:
-                found[posixpath.join(target, posixpath.basename(path))] = path
-            else:  # into it, if it is a directory by then
-                found[target] = path
-                trees.add(target)
+                found |= _below(_followed(path, listed), target, listed)
+            else:
+                if not slash:  # into it, if it is a directory by then
+                    trees.add(target)
+                into = posixpath.join(target, posixpath.basename(path)) if slash else target
+                found[into] = _followed(path, listed)
+    mark = (
+        step.expanded(step.instruction.flag("chmod") or ""),
+        step.expanded(step.instruction.flag("chown") or ""),
+    )
     entries = {canonical(to): _origin(listed[name], mark) for to, name in found.items()}
-    links = frozenset(canonical(to) for to, name in found.items() if listed[name].kind == "link")
     makes.pop("/", None)
+    if _is_linked(step):
+        entries = _directories(makes, how) | entries
+    elif not entries:
+        entries = _directories([path for path in makes if path == target], how)
     return Copied(
         writes=PathSet(trees=frozenset(trees), entries=entries),
         makes=makes,
         files={canonical(to): name for to, name in found.items()},
         exact=not trees,
-        links=links,
+        links=frozenset(canonical(to) for to, name in found.items() if listed[name].kind == "link"),
     )
+
+
+def _directories(paths: Iterable[str], how: str) -> dict[str, Origin]:
+    return dict.fromkeys(paths, ("directory", "", how))
+
+
+def _tree(step: Step, target: str, makes: Mapping[str, str], how: str) -> PathSet:
+    """All below `target`. A linked copy has a layer of its own, whose directories replace what was there."""
+    entries = _directories(makes, how) if _is_linked(step) else {}
+    return PathSet(trees=frozenset({target}), entries=entries)
+
+
+def _below(source: str, target: str, listed: Mapping[str, ContextFile]) -> dict[str, str]:
+    """A directory's contents, by where they go."""
+    prefix = f"{source}/" if source else ""
+    below = (name for name in listed if name.startswith(prefix) and name != source)
+    return {posixpath.join(target, name[len(prefix) :]): name for name in below}
+
+
+def _has_hidden_matches(source: str, listed: Mapping[str, ContextFile]) -> bool:
+    """Whether a pattern may match something behind a link to a directory, which nobody has listed."""
+    clean = source.strip("/")
+    if not _WILD.search(clean):
+        return False
+    return any(file.kind == "link" and path.count("/") < clean.count("/") for path, file in listed.items())
 
 
 def _origin(file: ContextFile, mark: tuple[str, str]) -> Origin:

@@ -31,6 +31,8 @@ class Effects:
     the base needs (its own binary, /usr, /lib, /etc of the base: nothing but a step's writes can change
     those, and package managers write SYSTEM). `env` are the variables that may matter beyond those of
     the text (None: any). `makes_links`: may leave symbolic links that lead out of its `writes`.
+    `enters` are directories of which it matters only whether they exist. `spares` are those of `writes` below
+    which no file gets another content or name: only directories are made, modes and owners are set.
     `unknown` is the reason why nothing of this holds; then the rest is empty.
     """
 
@@ -38,6 +40,8 @@ class Effects:
     writes: frozenset[str] = frozenset()
     env: frozenset[str] | None = frozenset()
     makes_links: bool = False
+    enters: frozenset[str] = frozenset()
+    spares: frozenset[str] = frozenset()
     trust: Trust = Trust.MODEL
     doubts: tuple[str, ...] = ()
     """Why `trust` is only LIKELY, one sentence each."""
@@ -52,6 +56,9 @@ class Effects:
             writes=self.writes | other.writes,
             env=None if self.env is None or other.env is None else self.env | other.env,
             makes_links=self.makes_links or other.makes_links,
+            enters=self.enters | other.enters,
+            spares=(self.spares - (other.writes - other.spares))
+            | (other.spares - (self.writes - self.spares)),
             trust=min(self.trust, other.trust),
             doubts=tuple(dict.fromkeys((*self.doubts, *other.doubts))),
         )

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from fastbuild.images.compare import ABSENT, Difference, aspects, config_differences, settings, shown, unequal
 from fastbuild.images.rootfs import ancestors
 from fastbuild.reorder.alike import Alike, alike, shape
+from fastbuild.reorder.own import is_own
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
@@ -65,8 +66,17 @@ def judge(samples: Samples) -> Findings:
     _judge_config(samples, found)
     triples = [*_judge_common(samples, found), *_judge_names(samples, found)]
     _judge_contents(samples, triples, found)
+    _pass_over_own(found)
     found.differences.sort(key=lambda difference: (difference.path, difference.what))
     return found
+
+
+def _pass_over_own(found: Findings) -> None:
+    """Differences in a tool's own logs are noise, even where both originals agree by chance."""
+    own = {each.path for each in found.differences if is_own(each.path)}
+    found.differences = [each for each in found.differences if each.path not in own]
+    found.noise |= own
+    found.unexplained |= own
 
 
 def _judge_config(samples: Samples, found: Findings) -> None:

@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 import posixpath
+import re
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from fastbuild.analysis.bases import RUNS_AS_ROOT, image
 from fastbuild.analysis.reach import lineage
 from fastbuild.dockerfile.expand import references
 from fastbuild.reorder.copying import copied
 from fastbuild.reorder.effects import SYSTEM, Effects, Trust, covers, unknown
+from fastbuild.reorder.evidence import traced_effects
+from fastbuild.reorder.given import UNSURE, Known
 from fastbuild.reorder.paths import PathSet, ancestors, canonical
 from fastbuild.reorder.place import At, Laid
-from fastbuild.reorder.script import STEERING, script_effects
-from fastbuild.reorder.tools.environment import matters
+from fastbuild.reorder.script import SEARCHED, STEERING, script_effects
+from fastbuild.reorder.tools.environment import ANY_BUT_STAMPS, COMMON, is_stamp, matters
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from fastbuild.analysis.facts import StageFacts, Step
-    from fastbuild.analysis.subject import Subject
+    from fastbuild.analysis.subject import Seen, Subject
     from fastbuild.dockerfile.model import Instruction
-    from fastbuild.dockerfile.shell import Script
     from fastbuild.reorder.copying import Copied
 
 EXISTING = frozenset({"/usr", "/etc", "/var", "/tmp", "/home", "/root"})  # noqa: S108
@@ -30,20 +33,7 @@ EXISTING = frozenset({"/usr", "/etc", "/var", "/tmp", "/home", "/root"})  # noqa
 _CONFIG = frozenset(
     {"LABEL", "CMD", "ENTRYPOINT", "EXPOSE", "HEALTHCHECK", "STOPSIGNAL", "VOLUME", "MAINTAINER", "ONBUILD"}
 )
-_HOME_OPTIONS = (
-    "-d",
-    "-h",
-    "-b",
-    "-H",
-    "-md",
-    "-M",
-    "-r",
-    "-S",
-    "--home",
-    "--base-dir",
-    "--no-create-home",
-    "--system",
-)
+_KNOWN_BASES = RUNS_AS_ROOT | {"nginx", "httpd", "postgres", "redis", "mariadb"}
 _SHELLED = frozenset({"CMD", "ENTRYPOINT", "HEALTHCHECK", "RUN"})
 
 
@@ -64,6 +54,7 @@ class Node:
     files: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     links: frozenset[str] = frozenset()
     opaque: bool = False
+    enters: frozenset[str] = frozenset()
     caches: frozenset[str] = frozenset()
     uses: frozenset[str] = frozenset()
     sets: frozenset[str] = frozenset()
@@ -104,81 +95,50 @@ class Node:
         return matters(self.env, name)
 
 
-def nodes_of(subject: Subject, stage: int) -> tuple[Node, ...]:
-    """The nodes of one stage, its FROM left out."""
+def nodes_of(subject: Subject, stage: int) -> tuple[tuple[Node, ...], tuple[Node, ...]]:
+    """The nodes of one stage, its FROM left out, and before them those of the stages that it is built on."""
     chain = lineage(subject, subject.stages[stage])
     laid = Laid(subject.context)
+    above: list[Node] = []
     found: list[Node] = []
     base = _base_doubt(chain[0])
-    known = _Known(frozenset(name for arg in subject.dockerfile.header for name, _ in arg.pairs()))
+    known = Known(frozenset(name for arg in subject.dockerfile.header for name, _ in arg.pairs()))
     for each in chain:
+        above += found
         found = [_node(known.seen(step), subject, laid, known) for step in each.steps[1:]]
     doubted = [replace(node, doubts=(*node.doubts, *base)) if node.touches else node for node in found]
-    return _without_links(tuple(doubted))
+    if any(node.step.keyword == "ONBUILD" for node in above) or "onbuild" in chain[0].base:
+        doubted = [_lost(node, "the ONBUILD steps of its base run first") for node in doubted]
+    links = frozenset().union(*(node.links for node in (*above, *found)))
+    return tuple(above), _without_links(tuple(doubted), links)
 
 
-class _Known:
-    """Which variables have values that only a build decides: those of ARGs, and what is made of them."""
-
-    def __init__(self, arguments: frozenset[str]) -> None:
-        self.uncertain = set(arguments)
-        self.users = {"node"}  # of the official images
-        self._lost = False
-
-    def seen(self, step: Step) -> Step:
-        """The step, without a directory if a variable of unknown value led there; then takes note of it."""
-        given = replace(step, cwd=None) if self._lost else step
-        instruction = step.instruction
-        if step.keyword == "ARG":
-            self.uncertain |= {name for name, _ in instruction.pairs()}
-        elif step.keyword == "ENV":
-            for name, value in instruction.pairs():
-                unsure = references(value or "") & self.uncertain
-                self.uncertain = self.uncertain | {name} if unsure else self.uncertain - {name}
-        elif step.keyword == "WORKDIR":
-            unsure = references(" ".join(instruction.words)) & self.uncertain
-            self._lost = bool(unsure) or (self._lost and not _absolute(step))
-        elif step.keyword == "RUN":
-            self._take_users(step.script)
-        return given
-
-    def _take_users(self, script: Script) -> None:
-        """Users made with a home below /home; one whose home is elsewhere, or may be, is not known."""
-        for call in script.calls:
-            if call.name in ("useradd", "adduser", "usermod"):
-                words = [word.value or word.text for word in call.words[1:]]
-                name = words[-1] if words else ""
-                elsewhere = any(word.startswith(_HOME_OPTIONS) for word in words)
-                self.users = (
-                    self.users - {name} if elsewhere or call.name == "usermod" else self.users | {name}
-                )
-                if call.name == "adduser" and not elsewhere:
-                    self.users |= {word for word in words if word.isalnum() and not word.isdigit()}
-
-    def in_text(self, texts: tuple[str, ...]) -> bool:
-        """Whether one of the texts has such a variable."""
-        return any("$" in text and references(text) & self.uncertain for text in texts)
+def _lost(node: Node, why: str) -> Node:
+    return replace(node, unknown=node.unknown or why) if node.touches else node
 
 
 def _base_doubt(facts: StageFacts) -> tuple[str, ...]:
-    name = facts.base.partition("@")[0].removeprefix("docker.io/").removeprefix("library/")
-    if name == "scratch" or "/" not in name:
+    found = image(facts.base)
+    name = found.path if found else facts.base
+    if name == "scratch" or (found and found.is_official and name in _KNOWN_BASES):
         return ()
     return (f"a directory of the base {name} may be a symbolic link; fastbuild has not looked into it",)
 
 
-def _node(step: Step, subject: Subject, laid: Laid, known: _Known) -> Node:
+def _node(step: Step, subject: Subject, laid: Laid, known: Known) -> Node:
     keyword = step.keyword
     instruction = step.instruction
     node = Node(step=step, names=_names(step), uses=_uses(step))
     if keyword in ("COPY", "ADD"):
         return _copy(node, subject, laid, known)
     if keyword == "RUN":
-        return _run(node, laid, known)
+        return _run(node, laid, known, subject.seen.get(instruction.text))
     if keyword == "WORKDIR":
         return _workdir(node, known)
     if keyword in ("ENV", "ARG"):
         return replace(node, assigns=frozenset(name for name, _ in instruction.pairs()))
+    if keyword == "VOLUME":
+        return _volume(node, known)
     if keyword in ("USER", "SHELL"):
         return replace(node, sets=frozenset({keyword.lower()}))
     return node
@@ -217,10 +177,10 @@ def _absolute(step: Step) -> bool:
     return bool(words) and step.expanded(words[-1]).startswith("/")
 
 
-def _workdir(node: Node, known: _Known) -> Node:
+def _workdir(node: Node, known: Known) -> Node:
     path = node.step.destination
     settled = replace(node, sets=frozenset({"cwd"}))
-    if path is None or known.in_text(node.instruction.words):
+    if path is None or known.in_text(node.instruction.words, node.step):
         return replace(settled, unknown="its directory depends on the base image")
     path = canonical(path)
     if path == "/":
@@ -234,17 +194,27 @@ def _workdir(node: Node, known: _Known) -> Node:
     )
 
 
+def _volume(node: Node, known: Known) -> Node:
+    """The classic builder drops what later steps write below a volume."""
+    words = node.instruction.words
+    if known.in_text(words, node.step):
+        return replace(node, unknown="its path depends on a variable")
+    paths = frozenset(canonical(node.step.expanded(word)) for word in words)
+    return replace(node, writes=PathSet(trees=paths))
+
+
 def _lookup(owner: str) -> frozenset[str]:
     """A name is looked up in the image's account files; a number isn't."""
     plain = all(part.isdigit() for part in owner.split(":") if part)
     return frozenset() if plain else frozenset({"/etc/passwd", "/etc/group"})
 
 
-def _copy(node: Node, subject: Subject, laid: Laid, known: _Known) -> Node:
+def _copy(node: Node, subject: Subject, laid: Laid, known: Known) -> Node:
     step = node.step
     instruction = step.instruction
-    unsure = known.in_text((*instruction.words[-1:], *(flag.text for flag in instruction.flags)))
-    found = None if unsure else copied(step, None if known.in_text(instruction.words) else subject.context)
+    unsure = known.in_text((*instruction.words[-1:], *(flag.text for flag in instruction.flags)), step)
+    context = None if known.in_text(instruction.words, step) else subject.context
+    found = None if unsure else copied(step, context)
     if found is None:
         laid.doubted.add("/")
         return replace(node, unknown="where it copies to depends on the base image or a variable")
@@ -263,53 +233,94 @@ def _copy(node: Node, subject: Subject, laid: Laid, known: _Known) -> Node:
 
 def _lay(found: Copied, subject: Subject, laid: Laid) -> None:
     listed = subject.context.files() if subject.context else {}
-    laid.doubted |= found.writes.trees
+    named = {to for to, name in found.files.items() if posixpath.basename(to) == posixpath.basename(name)}
+    # `COPY a.txt /x/a.txt` may mean /x/a.txt/a.txt, but not where anybody has looked at /x/a.txt
+    laid.doubted |= {path for path in found.writes.trees if path not in named or laid.below(path)}
     laid.add({to: name for to, name in found.files.items() if listed[name].kind != "directory"})
 
 
-def _run(node: Node, laid: Laid, known: _Known) -> Node:
+def _run(node: Node, laid: Laid, known: Known, seen: Seen | None) -> Node:
     effects = _run_effects(node.step, laid, known)
+    if effects.unknown and seen is not None and node.step.cwd is not None:
+        effects = traced_effects(seen, node.step.cwd, laid)
     node = replace(node, caches=_caches(node.step))
     if effects.unknown:
         laid.doubted.add("/")
         return replace(node, unknown=effects.unknown, env=None, opaque=True)
-    laid.doubted |= effects.writes - SYSTEM  # packages bring no settings that name files of a context
+    # packages bring no settings that name files of a context
+    laid.doubted |= {canonical(path) for path in effects.writes - effects.spares - SYSTEM}
     writes = frozenset(canonical(path) for path in effects.writes)
+    enters = {canonical(path) for path in effects.enters} - {"/"}
+    above = {above for path in writes | enters for above in ancestors(path)}
     how = f"by line {node.line}"
     return replace(
         node,
         reads=frozenset(canonical(path) for path in effects.reads),
         writes=PathSet(trees=writes),
-        makes={above: how for path in writes for above in ancestors(path)},
+        makes=dict.fromkeys(above | enters, how),
+        enters=frozenset(enters),
         env=effects.env,
         opaque=effects.makes_links,
         doubts=effects.doubts if effects.trust is Trust.LIKELY else (),
     )
 
 
-def _run_effects(step: Step, laid: Laid, known: _Known) -> Effects:
+def _run_effects(step: Step, laid: Laid, known: Known) -> Effects:
     if step.cwd is None:
         return unknown("the directory it starts in depends on the base image or an argument")
-    if "$" in step.user:
+    if step.user == UNSURE:
         return unknown("its user depends on a variable")
+    if step.shell is not None and not step.instruction.json and not _SHELL.fullmatch(" ".join(step.shell)):
+        return unknown("its shell reads files of its own")
+    unsure = frozenset(step.scope.values.keys() & known.uncertain)
+    if searched := unsure & {*SEARCHED, "CDPATH", "BASH_ENV"}:
+        return unknown(f"{min(searched)} depends on an argument")
     env = {name: value for name, value in step.scope.values.items() if name not in known.uncertain}
-    home = _home(step.user.partition(":")[0], env, known)
+    home = known.home(step)
     if home is None:
         return unknown(f"fastbuild doesn't know the home directory of user {step.user}")
     mounted = _mounted(step, laid)
     if mounted is None:
         return unknown("fastbuild doesn't understand one of its mounts")
     laid, shadows = mounted
-    at = At(laid=laid, cwd=step.cwd, home=home, user=step.user, env=env)
-    found = script_effects(step.script, at)
+    at = At(laid=laid, cwd=canonical(step.cwd), home=home, user=step.user, env=env, unsure=unsure)
+    found = script_effects(step.script, at, _text(step))
     if found.unknown:
         return found
+    if setting := _unsure_setting(found.env, known.uncertain):
+        return unknown(f"only a build knows the value of {setting}, which may name other files to it")
     return replace(
         found,
-        reads=frozenset(p for p in found.reads if not any(covers(s, p) for s in shadows))
+        reads=frozenset(p for p in found.reads if not any(covers(s, canonical(p)) for s in shadows))
         | _lookup(step.user),
-        writes=frozenset(p for p in found.writes if not any(covers(s, p) for s in shadows)),
+        writes=frozenset(p for p in found.writes if not any(covers(s, canonical(p)) for s in shadows)),
     )
+
+
+_NAMES_NO_FILE = re.compile(
+    r".*(URL|HOST|INDEX|REGISTRY|TOKEN|PASSWORD|USERNAME|TIMEOUT|RETRIES|VERSION|PROXY|KEY|GOPRIVATE|GOSUMDB)"
+)
+
+
+def _unsure_setting(env: frozenset[str] | None, uncertain: Iterable[str]) -> str:
+    """A variable without a known value that a tool takes as a setting of its own; empty if there is none."""
+    own = (env or frozenset()) - ANY_BUT_STAMPS - COMMON
+    found = (name for name in sorted(uncertain) if matters(own, name) and not is_stamp(name))
+    return next((name for name in found if not _NAMES_NO_FILE.fullmatch(name)), "")
+
+
+_SHELL = re.compile(
+    r"(?:/usr)?(?:/bin/)?(?:sh|bash|ash|dash)(?: -[eux]*o pipefail| -[eux]+)* -[eux]*c", re.IGNORECASE
+)
+"""Shells that read no files of their own at the start: no login shells."""
+
+
+def _text(step: Step) -> str:
+    """What the shell gets; empty where there is none."""
+    instruction = step.instruction
+    if instruction.json:
+        return instruction.words[2] if len(instruction.words) == 3 else ""
+    return "\n".join((*instruction.words[:1], *(body.content for body in instruction.heredocs)))
 
 
 _SHADOWING = frozenset({"bind", "cache", "tmpfs"})
@@ -321,12 +332,12 @@ def _mounted(step: Step, laid: Laid) -> tuple[Laid, frozenset[str]] | None:
     shadows = set()
     seen = laid
     for mount in step.instruction.mounts():
-        target = mount.get("target") or mount.get("dst") or mount.get("destination") or ""
+        target = _target(mount)
         if mount["type"] not in _SHADOWING:
             continue
         if not target or "$" in target or "$" in mount.get("source", ""):
             return None
-        path = posixpath.normpath(posixpath.join(step.cwd or "/", target))
+        path = canonical(posixpath.join(step.cwd or "/", target))
         shadows.add(path)
         seen = seen.covered(path)
         if mount["type"] == "bind" and "from" not in mount:
@@ -337,21 +348,15 @@ def _mounted(step: Step, laid: Laid) -> tuple[Laid, frozenset[str]] | None:
 def _caches(step: Step) -> frozenset[str]:
     """The cache mounts' ids: what one RUN leaves there, the next one finds."""
     mounts = [mount for mount in step.instruction.mounts() if mount["type"] == "cache"]
-    return frozenset(mount.get("id") or mount.get("target") or mount.get("dst") or "" for mount in mounts)
+    return frozenset(mount.get("id") or posixpath.normpath(_target(mount)) for mount in mounts)
 
 
-def _home(user: str, env: Mapping[str, str], known: _Known) -> str | None:
-    """$HOME: as set, of root, or of a user that an earlier RUN made in the ordinary way. None if unknown."""
-    if env.get("HOME", "").startswith("/"):
-        return env["HOME"]
-    if user in ("", "root", "0"):
-        return "/root"
-    return f"/home/{user}" if user in known.users else None
+def _target(mount: Mapping[str, str]) -> str:
+    return mount.get("target") or mount.get("dst") or mount.get("destination") or ""
 
 
-def _without_links(nodes: tuple[Node, ...]) -> tuple[Node, ...]:
+def _without_links(nodes: tuple[Node, ...], links: frozenset[str]) -> tuple[Node, ...]:
     """Steps that reach through a copied symbolic link are where they don't seem to be: nothing is known."""
-    links = frozenset().union(*(node.links for node in nodes))
     if not links:
         return nodes
     marked = []
@@ -359,7 +364,10 @@ def _without_links(nodes: tuple[Node, ...]) -> tuple[Node, ...]:
     for node in nodes:
         touched = node.reads | node.writes.trees
         through = known.reaches(touched) if touched else None
-        through = through or next((a for p in node.writes.entries for a in ancestors(p) if a in links), None)
+        start = (canonical(node.step.cwd),) if node.step.keyword == "RUN" and node.step.cwd else ()
+        written = (*node.writes.entries, *node.makes, *start)
+        through = through or next((a for p in written for a in ancestors(p) if a in links), None)
+        through = through or next((p for p in (*node.makes, *start) if p in links), None)
         if through and not node.unknown:
             marked.append(replace(node, unknown=f"it reaches through the symbolic link {through}"))
         else:

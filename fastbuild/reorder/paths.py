@@ -77,7 +77,7 @@ class PathSet:
             return found
         if not self.entries:
             return None
-        for tree in reads:
+        for tree in _in_order(reads):
             if (below := next(self._below(tree), None)) is not None:
                 return below
             for above in ancestors(tree):
@@ -102,7 +102,7 @@ class PathSet:
     def _meets(self, trees: frozenset[str]) -> str | None:
         if not self.entries:
             return None
-        for tree in trees:
+        for tree in _in_order(trees):
             found = next(self._below(tree), None)
             above = (a for a in ancestors(tree) if _is_file(self.entries.get(a, ())))
             if found := found or next(above, None):
@@ -127,17 +127,22 @@ def _is_file(origin: Origin) -> bool:
 
 
 def _among_trees(first: frozenset[str], second: frozenset[str]) -> str | None:
-    """A path of one that is one of the other or below it."""
+    """The first path of one, in order, that is one of the other or below it."""
     if not first or not second:
         return None
     if "/" in first or "/" in second:
-        return next(iter(second if "/" in first else first))
-    above_second = first & _closure(second)
-    if above_second:
-        return next(two for two in second if two in above_second or above_second & {*ancestors(two)})
-    return next(iter(second & _closure(first)), None) and next(
-        one for one in first if one in second or second & {*ancestors(one)}
-    )
+        return _in_order(second if "/" in first else first)[0]
+    if above := first & _closure(second):
+        return next(two for two in _in_order(second) if two in above or above & {*ancestors(two)})
+    if second & _closure(first):
+        return next(one for one in _in_order(first) if one in second or second & {*ancestors(one)})
+    return None
+
+
+@lru_cache(maxsize=1024)
+def _in_order(trees: frozenset[str]) -> tuple[str, ...]:
+    """Sorted: which path a reason names must not depend on the order of a set."""
+    return tuple(sorted(trees))
 
 
 @lru_cache(maxsize=1024)

@@ -7,7 +7,8 @@ from bisect import bisect_left
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from fastbuild.reorder.effects import covers
+from fastbuild.reorder.effects import SYSTEM, covers
+from fastbuild.reorder.paths import canonical
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,6 +32,7 @@ class Laid:
 
     def covered(self, target: str) -> Laid:
         """As it looks below a mount at `target`: whatever was there is hidden."""
+        target = canonical(target)
         files = {path: name for path, name in self.files.items() if not covers(target, path)}
         return Laid(self.context, files, {path for path in self.doubted if not covers(target, path)})
 
@@ -38,11 +40,22 @@ class Laid:
         """The context's `source` is mounted at `target`."""
         if self.context is None:
             return
-        source = posixpath.normpath("/" + source).lstrip("/")
+        source, target = posixpath.normpath("/" + source).lstrip("/"), canonical(target)
         for name, file in self.context.files().items():
             if file.kind != "directory" and (not source or covers(source, name)):
                 self.files[target + name[len(source) :] if source else posixpath.join(target, name)] = name
         self._sorted = []
+
+    def below(self, directory: str) -> tuple[str, ...]:
+        """The paths in the image below a directory, sorted."""
+        names = self.names()
+        prefix = directory.rstrip("/") + "/"
+        found = []
+        for at in range(bisect_left(names, prefix), len(names)):
+            if not names[at].startswith(prefix):
+                break
+            found.append(names[at])
+        return tuple(found)
 
     def names(self) -> list[str]:
         """The paths in the image, sorted."""
@@ -60,10 +73,17 @@ class At:
     home: str
     user: str
     env: Mapping[str, str]
+    unsure: frozenset[str] = frozenset()
+    """Variables that are set, but to what only a build decides."""
 
     def moved(self, cwd: str) -> At:
         """The same after `cd`."""
         return replace(self, cwd=self.absolute(cwd))
+
+    def after(self, writes: frozenset[str]) -> At:
+        """The same after a command that may have written these; packages bring no settings of a project."""
+        doubted = self.laid.doubted | {canonical(path) for path in writes - SYSTEM}
+        return replace(self, laid=replace(self.laid, doubted=doubted))
 
     def with_env(self, env: Mapping[str, str]) -> At:
         """The same with more variables."""
@@ -71,10 +91,11 @@ class At:
 
     def absolute(self, path: str) -> str:
         """`path` seen from `cwd`."""
-        return "/" + posixpath.normpath(posixpath.join(self.cwd, path)).lstrip("/")
+        return canonical(posixpath.join(self.cwd, path))
 
     def read(self, path: str) -> str | None:
         """See `effects.Place`."""
+        path = canonical(path)
         name = self.laid.files.get(path)
         if name is None or self.laid.context is None or self.doubtful(path):
             return None
@@ -86,23 +107,14 @@ class At:
 
     def exists(self, path: str) -> bool:
         """See `effects.Place`."""
-        if path in self.laid.files:
-            return True
-        names = self.laid.names()
-        at = bisect_left(names, path + "/")
-        return at < len(names) and names[at].startswith(path + "/")
+        path = canonical(path)
+        return path in self.laid.files or bool(self.laid.below(path))
 
     def below(self, directory: str) -> tuple[str, ...]:
         """See `effects.Place`."""
-        names = self.laid.names()
-        prefix = directory.rstrip("/") + "/"
-        found = []
-        for at in range(bisect_left(names, prefix), len(names)):
-            if not names[at].startswith(prefix):
-                break
-            found.append(names[at])
-        return tuple(found)
+        return self.laid.below(canonical(directory))
 
     def doubtful(self, path: str) -> bool:
         """See `effects.Place`."""
+        path = canonical(path)
         return any(covers(other, path) or covers(path, other) for other in self.laid.doubted)

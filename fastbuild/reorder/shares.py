@@ -23,7 +23,9 @@ _MANIFESTS = re.compile(
     r"(.*/)?(requirements/[^/]+|requirements[\w.-]*\.(txt|in)|constraints[\w.-]*\.txt|pyproject\.toml|setup\.(py|cfg)|uv\.lock|poetry\.lock|Pipfile(\.lock)?"
     r"|package(-lock)?\.json|npm-shrinkwrap\.json|yarn\.lock|pnpm-(lock|workspace)\.yaml|\.npmrc|\.yarnrc(\.yml)?"
     r"|go\.(mod|sum|work)|Cargo\.(toml|lock)|pom\.xml|.*\.gradle(\.kts)?|gradle\.(properties|lockfile)|composer\.(json|lock)"
-    r"|Gemfile(\.lock)?|.*\.csproj|packages\.lock\.json)"
+    r"|Gemfile(\.lock)?|.*\.csproj|packages\.lock\.json|go\.work\.sum|\.mvn/.*|mvnw|gradle/.*|gradlew"
+    r"|\.yarn/.*|patches/.*\.(patch|diff)|(apt|apk|system)?[._-]?(packages|requirements)\.txt|apt(-get)?\.txt"
+    r"|rust-toolchain(\.toml)?|\.cargo/config(\.toml)?|\.(python|node|ruby|java)-version|\.nvmrc)"
 )
 _DOCUMENTS = re.compile(r".*\.(md|rst|adoc)|LICENSE.*|docs?/.*|\.github/.*", re.IGNORECASE)
 _VERSION = re.compile(r"(.*_)?(VERSION|RELEASE|VER)")

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from fastbuild.reorder.nodes import Node
 
 _ORDINARY = re.compile(r"[\w.@+/-]+")
-_STRANGE = re.compile(r"[*?\[\]\\$\"'<>\n\r]")
+_STRANGE = re.compile(r"[*?\[\]\\$\"'`<>\n\r]|^-")
 MOST = 24
 """Lines that one split may add; a larger workspace is for its owner to lay out."""
 
@@ -34,11 +34,12 @@ class Split:
 def splits(graph: Graph) -> tuple[Split, ...]:
     """Every split that frees a RUN from a COPY above it; the plan decides which are worth it."""
     found = []
+    needed = {(edge.before, edge.after) for edge in graph.edges}
     for j, run in enumerate(graph.nodes):
         if run.step.keyword != "RUN" or run.unknown:
             continue
-        for copy in graph.nodes[:j]:
-            lines = _lines(copy, run)
+        for i, copy in enumerate(graph.nodes[:j]):
+            lines = _lines(copy, run) if (i, j) in needed else ()
             if lines and len(lines) <= MOST:
                 found.append(Split(copy=copy.instruction.index, run=run.instruction.index, lines=lines))
     return tuple(found)
@@ -54,20 +55,21 @@ def _lines(copy: Node, run: Node) -> tuple[str, ...]:
     if not needed or len(needed) == files:
         return ()
     whole, single = _grouped(copy, run, needed)
-    lines = [*_file_lines(copy, single), *_directory_lines(copy, whole)]
+    lines = [*file_lines(copy, single), *_directory_lines(copy, whole)]
     return tuple(line for line in lines if line) if all(lines) else ()
 
 
 def _grouped(copy: Node, run: Node, needed: list[str]) -> tuple[list[str], list[str]]:
     """Directories that are read as such, and the other files."""
     entries = copy.writes.entries
-    whole = sorted(tree for tree in run.reads if entries.get(tree, ("",))[0] == "directory")
+    whole = sorted(tree for tree in run.reads if tree in copy.files and entries[tree][0] == "directory")
     whole = [tree for tree in whole if not any(tree != other and covers(other, tree) for other in whole)]
     whole = [tree for tree in whole if any(covers(tree, path) for path in needed)]
     return whole, [path for path in needed if not any(covers(tree, path) for tree in whole)]
 
 
-def _file_lines(copy: Node, paths: list[str]) -> Iterator[str]:
+def file_lines(copy: Node, paths: list[str]) -> Iterator[str]:
+    """COPY lines that bring these of the files of `copy`; empty ones for names that can't be written."""
     by_directory: dict[str, list[str]] = {}
     for path in paths:
         by_directory.setdefault(posixpath.dirname(path), []).append(path)

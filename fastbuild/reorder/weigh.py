@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from fastbuild.reorder.own import is_own
+
 if TYPE_CHECKING:
     from collections.abc import Collection
 
@@ -12,9 +14,6 @@ if TYPE_CHECKING:
 
 UNEXPLAINED_SHARE = 0.1
 """Share of the bytes written by RUNs from which on unexplained noise leaves too little to compare."""
-OWN_CACHES = frozenset({"/var/cache/ldconfig/aux-cache"})
-"""Varying files that are told, but not weighed: only the tool that writes them reads them (ldconfig keeps the
-inodes and ctimes of libraries there, to be faster the next time)."""
 REMOTE_COPY = re.compile(r"--from[= ]|^\s*ADD\s", re.IGNORECASE | re.MULTILINE)
 
 
@@ -28,8 +27,8 @@ def weigh(samples: Samples, found: Findings, original: str) -> None:
             found.unclear.append(
                 f"{path} was copied from the context, yet it varies: did the context change?"
             )
-    unexplained = sorted((found.unexplained & new.files.keys()) - OWN_CACHES)
-    left = [(path, new.files[path]) for path in unexplained]
+    unexplained = sorted(found.unexplained & new.files.keys())
+    left = [(path, new.files[path]) for path in unexplained if not is_own(path)]
     programs = [path for path, entry in left if entry.digest and entry.mode & 0o111]
     if programs:
         found.unclear.append(f"{programs[0]} is a program that differs from build to build")

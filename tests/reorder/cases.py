@@ -8,6 +8,7 @@ FROM debian:bookworm-slim
 print()
 === link current -> releases/1
 === order                 (the text that is expected)
+=== proved order          (the text that is expected with --prove)
 === same                  (nothing may be proposed)
 === kept 3 before 5: both write /x   (this edge, with words of its reason)
 === doubt: may be a symbolic link    (words of a reason why --prove is needed for the order)
@@ -27,6 +28,7 @@ from fastbuild.reorder.cost import Costs
 from fastbuild.reorder.shares import assumed
 
 FOLDER = Path(__file__).parent.parent / "cases" / "reorder"
+_TEXTS = {"Dockerfile": "dockerfile", "order": "order", "proved order": "proved_order"}
 _SECTION = re.compile(r"^=== (.*)\n", re.MULTILINE)
 
 
@@ -94,6 +96,7 @@ class Case:
     dockerfile: str = ""
     context: Files = field(default_factory=Files)
     order: str | None = None
+    proved_order: str | None = None
     same: bool = False
     kept: list[tuple[int, int, str]] = field(default_factory=list)
     doubts: list[str] = field(default_factory=list)
@@ -107,19 +110,20 @@ class Case:
 
 
 def read_case(path: Path) -> Case:
-    about, *parts = _SECTION.split(path.read_text())
+    about, *parts = _SECTION.split(path.read_bytes().decode())
     case = Case(name=path.stem, about=" ".join(about.split()))
     for title, body in zip(parts[::2], parts[1::2], strict=True):
         _add(case, title.strip(), body)
     assert case.about, f"{path}: no sentence"
-    assert case.same or case.order is not None or case.kept or case.doubts, f"{path} expects nothing"
+    expected = (case.order, case.proved_order)
+    assert case.same or any(expected) or case.kept or case.doubts, f"{path} expects nothing"
     return case
 
 
 def _add(case: Case, title: str, body: str) -> None:
     kind, _, rest = title.partition(" ")
-    if kind == "Dockerfile":
-        case.dockerfile = body
+    if title in _TEXTS:
+        setattr(case, _TEXTS[title], body)
     elif kind == "file":
         path, _, mode = rest.partition(" ")
         case.context.texts[path] = body
@@ -131,8 +135,6 @@ def _add(case: Case, title: str, body: str) -> None:
     elif kind == "link":
         path, _, target = rest.partition(" -> ")
         case.context.links[path] = target
-    elif kind == "order":
-        case.order = body
     elif kind == "same":
         case.same = True
     elif match := re.fullmatch(r"kept (\d+) before (\d+): (.+)", title):

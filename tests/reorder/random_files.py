@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from hypothesis import strategies as st
 
@@ -15,9 +15,8 @@ from fastbuild.reorder.shares import Commits
 from tests.reorder.cases import Files
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from fastbuild.analysis.facts import Step
+    from fastbuild.reorder.cost import Costs
 
 BITS = 6
 DIRECTORIES = ("/d", "/d/e", "/d/e/g", "/w", "/w/x", "/tmp", "e", ".", "/var/q", "/n/o")
@@ -27,29 +26,39 @@ NAMES = ("A", "B", "C")
 Draw = "Callable[[st.SearchStrategy[str]], str]"
 directories = st.sampled_from(DIRECTORIES)
 paths = st.sampled_from(FILES)
+trees = directories.filter(lambda path: path != ".")
 either = paths | directories
 words = st.sampled_from(("one", "two", "$A", "${B:-none}", "'$C'"))
 
 
 def _filled(text: str) -> st.SearchStrategy[str]:
-    """`text` with its marks replaced: P a file, D a directory, E either, W a word."""
-    kinds = {"P": paths, "D": directories, "E": either, "W": words}
+    """`text` with its marks replaced: P a file, D a directory, T one that is not /, E either, W a word."""
+    kinds = {"P": paths, "D": directories, "T": trees, "E": either, "W": words}
     parts = text.split(" ")
     return st.tuples(*(kinds.get(part, st.just(part)) for part in parts)).map(" ".join)
 
 
 COMMANDS = (
-    *("echo W > P", "echo W > P", "echo W >> P", "cat P P > P", "cp P P", "cp P D", "cp -r D E", "mv P P"),
+    *(
+        "echo W > P",
+        "echo W > P",
+        "echo W >> P",
+        'V="$(cat P P )" ; echo "$V" > P',
+        "cp P P",
+        "cp P D",
+        "cp -r T E",
+        "mv P P",
+    ),
     *("mv E E", "mkdir -p D", "mkdir -p D", "mkdir -m 700 D", "rm -rf E", "rm -f P", "rmdir D", "ln -s E P"),
-    *("ln P P", "touch P", "chmod 700 E", "chmod -R 755 D", "ls -a D > P", "test -f P && echo W > P"),
+    *("ln P P", "touch P", "chmod 700 E", "chmod -R 755 T", "ls -a D > P", "test -f P && echo W > P"),
     *("[ -d D ] && touch P", "[ -e P ] || echo W > P", "cd D && echo W > P", "cd D ; echo W > P"),
-    *("(cd D && touch P)", "for x in one two; do echo $x >> P ; done", "env A=5 sh -c 'echo $A' > P"),
+    *("( cd D && touch P )", "for x in one two; do echo $x >> P ; done", "env A=5 sh -c 'echo $A' > P"),
     *("V=W ; echo $V > P", "export A=W ; sh -c 'echo $A' > P", "A=1 ; sh -c 'echo $A' > P", "echo W | tee P"),
     *("sed -i s/o/0/ P", "sed -ie s/o/0/ P", "sort P > P", "uniq P P", "stat -c %a E > P", "wc -c P > P"),
-    *("{ echo W ; cat P ; } > P", "if [ -x P ] ; then touch P ; else rm -f P ; fi", "> P", "id > P"),
-    *("y() { echo W ; } ; y > P", "F=P ; touch $F", "find D | sort > P", "cp -a D D", "pwd > P"),
-    *("for A in P P ; do touch $A ; done", "cat < P > P", "chown 5:6 E", "chown -R 7 D", "rmdir -p D"),
-    *("cd D || cd D ; touch P", "type hello > P", "hello > P", "grep -c o P > P", "(echo W >> P) &"),
+    *("{ echo W ; ls P ; } > P", "if [ -x P ] ; then touch P ; else rm -f P ; fi", "> P", "id > P"),
+    *("y() { echo W ; } ; y > P", "F=P ; touch $F", "find T | sort > P", "cp -a T D", "pwd > P"),
+    *("for A in P P ; do touch $A ; done", "cat < P > P", "chown 5:6 E", "chown -R 7 T", "rmdir -p D"),
+    *("cd D || cd D ; touch P", "type hello > P", "hello > P", "grep -c o P > P", "( echo W >> P ) & wait"),
     *(
         "cd D & wait ; touch P",
         "set > /dev/null ; touch P",
@@ -57,7 +66,7 @@ COMMANDS = (
         "cat /etc/passwd > P",
     ),
 )
-GLOBBED = ("cat D/*.txt > P", "rm -rf D/*", "for f in D/*; do cat $f; done > P", "cp D/* D")
+GLOBBED = ('V="$(cat D/*.txt)" ; echo "$V" > P', "rm -rf D/*", "ls -d D/* > P", "cp D/* D")
 
 
 def _command() -> st.SearchStrategy[str]:
@@ -78,9 +87,9 @@ def _run() -> st.SearchStrategy[str]:
         ),
         _command(),
     ).map(lambda t: f"RUN --mount=type={t[0]} {t[1]} ; cat /m/* >> /seen ; true")
-    json = st.tuples(paths, paths).map(lambda t: f'RUN ["cp", "-f", "{t[0]}", "{t[1]}"]')
+    json = st.tuples(paths, paths).map(lambda t: f'RUN ["sh", "-c", "cp {t[0]} {t[1]} ; true"]')
     heredoc = bodies.map(lambda commands: "RUN <<END\n" + "\n".join(commands) + "\ntrue\nEND")
-    return st.one_of(loose, loose, loose, loose, strict, mounted, json, heredoc)
+    return st.one_of(loose, loose, loose, loose, loose, loose, strict, mounted, json, heredoc)
 
 
 SOURCES = (
@@ -126,7 +135,17 @@ def _setting() -> st.SearchStrategy[str]:
 
 def _stage(start: str, stages: tuple[str, ...], least: int, most: int) -> st.SearchStrategy[str]:
     step = st.one_of(_run(), _run(), _run(), _copy(stages), _copy(stages), _copy(stages), _setting())
-    return st.lists(step, min_size=least, max_size=most).map(lambda steps: "\n".join((start, *steps)) + "\n")
+    steps = st.lists(step, min_size=least, max_size=most)
+    return st.tuples(st.sampled_from(PRELUDES), steps).map(lambda t: "\n".join((start, *t[0], *t[1])) + "\n")
+
+
+PRELUDES = (
+    (),
+    ("RUN mkdir -p /d/e/g /w/x /n/o",),
+    ("COPY . /d/",),
+    ("COPY sub /d/e", "COPY other /w/x/"),
+    ("WORKDIR /d/e", "RUN mkdir -p /w/x"),
+)
 
 
 def dockerfiles() -> st.SearchStrategy[str]:
@@ -153,13 +172,14 @@ def contexts() -> st.SearchStrategy[Files]:
         ({}, {}, {}, {}, {"l": "a.txt"}, {"dl": "sub"}, {"l": "/d/f", "other/l": "a.txt"})
     )
     texts = {
-        **{"a.txt": "one\ntwo\n", "b.txt": "bee\n", "run": "#!/bin/sh\necho run\n", "sub/c.txt": "sea\n"},
-        **{
-            "sub/deep/h": "deep\n",
-            "sub/f": "subf\n",
-            "other/a.txt": "other a\n",
-            "other/hello": "#!/bin/sh\necho hello\n",
-        },
+        "a.txt": "one\ntwo\n",
+        "b.txt": "bee\n",
+        "run": "#!/bin/sh\necho run\n",
+        "sub/c.txt": "sea\n",
+        "sub/deep/h": "deep\n",
+        "sub/f": "subf\n",
+        "other/a.txt": "other a\n",
+        "other/hello": "#!/bin/sh\necho hello\n",
     }
     return st.tuples(modes, links).map(
         lambda t: Files(
@@ -203,8 +223,8 @@ class Example:
     def subject(self, text: str = "") -> Subject:
         return Subject(parse(text or self.dockerfile), self.context)
 
-    def costs(self) -> RandomCosts:
-        return RandomCosts(self.seed)
+    def costs(self) -> Costs:
+        return cast("Costs", RandomCosts(self.seed))
 
 
 def examples() -> st.SearchStrategy[Example]:

@@ -26,6 +26,8 @@ def test_the_order_is_the_expected_one(case: Case) -> None:
         assert text == case.order
     if case.same:
         assert text == case.dockerfile
+    if case.proved_order is not None:
+        assert propose(case.subject(), case.costs(), trust=Trust.LIKELY).text == case.proved_order
 
 
 def test_the_reasons_are_given(case: Case) -> None:

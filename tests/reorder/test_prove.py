@@ -139,6 +139,12 @@ def test_what_only_its_own_tool_reads_is_told_but_not_weighed() -> None:
     assert (found.verdict, found.unexplained) == (Verdict.EQUIVALENT, (f"/{path}",))
 
 
+def test_a_reminder_that_npm_wrote_in_one_build_only_is_no_difference() -> None:
+    path, cache = "root/.npm/_update-notifier-last-checked", member("root/.npm/_cacache")
+    found = proof(built(cache), built(cache, member(path)), built(cache))
+    assert (found.verdict, found.noise) == (Verdict.EQUIVALENT, (f"/{path}",))
+
+
 def test_a_kind_or_mode_that_varies_must_be_one_of_those_seen() -> None:
     one, two = member("f", mode=0o600), member("f", mode=0o640)
     assert judged(one, two, two).verdict is Verdict.EQUIVALENT

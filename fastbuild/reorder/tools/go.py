@@ -144,6 +144,8 @@ def _download(place: Place, given: Parsed, rest: tuple[str, ...]) -> Effects:
     effects = Effects(reads=frozenset(files | sums), writes=writes)
     if pruned:
         return effects
+    if _work(place) is not None:
+        return likely(effects, "go.work.sum may lack sums, which `go mod download` then adds.")
     return likely(
         effects, "go.sum may lack sums that `go mod download` adds, for go.mod is older than go 1.17."
     )

@@ -52,7 +52,7 @@ _GRADLE = Syntax(
     flags=names(
         "--no-daemon --daemon -q --quiet -i --info -s --stacktrace -S --full-stacktrace --warn"
         " --refresh-dependencies --parallel --no-parallel --no-scan --console --build-cache"
-        " --no-build-cache --configure-on-demand --no-watch-fs -v --version"
+        " --no-build-cache --offline --configure-on-demand --no-watch-fs -v --version"
     ),
     values=names("--console --warning-mode --max-workers"),
     prefixes=("-D", "-P"),

@@ -165,11 +165,12 @@ def nearest(place: Place, *names: str) -> str:
 
 
 def settings(
-    place: Place, paths: Iterable[str], *, sure: Iterable[str] = ("/etc", "/usr")
+    place: Place, paths: Iterable[str], *, sure: Iterable[str] = ("/usr",)
 ) -> tuple[dict[str, str], tuple[str, ...]]:
     """The texts of settings files that COPYs brought, and a doubt for each that a RUN may have written.
 
     No doubt below `sure`: package managers write there, but none of their settings name a project's files.
+    (That they write all of /etc is no doubt to a place either.)
     """
     texts: dict[str, str] = {}
     doubts: list[str] = []

@@ -170,7 +170,7 @@ def configured(place: Place) -> Effects:
     """pip's settings files, for tools built on pip, too. Raises Unclear for one that may name files."""
     files = _config_files(place)
     environments_ = tuple(place.env[name] for name in ("VIRTUAL_ENV", "CONDA_PREFIX") if place.env.get(name))
-    texts, doubts = settings(place, sorted(files), sure=("/etc", "/usr", *environments_))
+    texts, doubts = settings(place, sorted(files), sure=("/usr", *environments_))
     for path, text in texts.items():
         reader = configparser.RawConfigParser()
         try:

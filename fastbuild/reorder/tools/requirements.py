@@ -16,10 +16,11 @@ from fastbuild.reorder.tools.known import (
 from fastbuild.reorder.tools.options import Syntax, names, parse
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from fastbuild.reorder.effects import Place
 
 _COMMENT = re.compile(r"(^|\s+)#.*$")
-_CONTINUED = re.compile(r"\\\r?\n")
 _VARIABLE = re.compile(r"\$\{([A-Z0-9_]+)\}")
 _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?\s*(\[[^]]*\])?\s*(\(|[<>=!~;,@]|$)")
 _EXTRAS = re.compile(r"\[[^]/]*\]$")
@@ -73,8 +74,7 @@ def add_file(path: str, place: Place, wanted: Wanted) -> None:
     if path in wanted.reads:
         return None
     wanted.reads.add(path)
-    text = _CONTINUED.sub("", required(place, path))
-    for raw in text.splitlines():
+    for raw in _joined(required(place, path)):
         line = _expanded(_COMMENT.sub("", raw).strip(), place, wanted)
         if line.startswith("-"):
             _option_line(line, path, place, wanted)
@@ -83,6 +83,19 @@ def add_file(path: str, place: Place, wanted: Wanted) -> None:
                 _OWN_OPTIONS.split(line)[0].strip(), place, wanted, beside=posixpath.dirname(path)
             )
     return None
+
+
+def _joined(text: str) -> Iterator[str]:
+    """Lines with those that end in a backslash joined, but not comments (pip's req_file.join_lines)."""
+    open_ = ""
+    for line in text.splitlines():
+        if line.endswith("\\") and not _COMMENT.match(line):
+            open_ += line.strip("\\")
+        else:
+            yield open_ + (f" {line}" if _COMMENT.match(line) else line)
+            open_ = ""
+    if open_:
+        yield open_
 
 
 def add_requirement(

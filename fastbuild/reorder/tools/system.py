@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING
 from fastbuild.reorder.effects import NONE, SYSTEM, SYSTEM_READS, Effects
 from fastbuild.reorder.tools.assigned import Unclear
 from fastbuild.reorder.tools.environment import ANY_BUT_STAMPS
-from fastbuild.reorder.tools.known import (
-    guarded,
-)
+from fastbuild.reorder.tools.known import guarded, likely
 from fastbuild.reorder.tools.options import Syntax, names, parse
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from fastbuild.dockerfile.shell import Call
     from fastbuild.reorder.effects import Place
 
@@ -85,11 +85,12 @@ def _manage(program: str, call: Call, place: Place, syntax: Syntax, commands: fr
     for value in given.all("-X", "--repository"):
         if "://" not in value:
             raise Unclear(f"repository `{value}` is a local directory")
-    _check_sources(place)
+    doubts = tuple(_check_sources(place))
     local = frozenset(place.absolute(word) for word in rest if "/" in word and _is_file(program, word))
-    return Effects(
+    effects = Effects(
         reads=READS | local, writes=WRITES | ({"/opt"} if local else frozenset()), env=ANY_BUT_STAMPS
     )
+    return likely(effects, *doubts)
 
 
 def _is_file(program: str, word: str) -> bool:
@@ -101,8 +102,11 @@ def _is_file(program: str, word: str) -> bool:
     )
 
 
-def _check_sources(place: Place) -> None:
-    """Repositories may be local directories: sources.list(5), apk-repositories(5), yum.conf(5)."""
+def _check_sources(place: Place) -> Iterator[str]:
+    """Repositories may be local directories: sources.list(5), apk-repositories(5), yum.conf(5).
+
+    Gives a doubt for what a RUN wrote. Raises Unclear for what COPYs brought.
+    """
     for directory in ("/etc/apt", "/etc/apk", "/etc/yum.repos.d", "/etc/dnf"):
         for path in place.below(directory):
             text = place.read(path)
@@ -114,6 +118,8 @@ def _check_sources(place: Place) -> None:
                 raise Unclear(f"`{path}` names local files")
             if directory == "/etc/apk" and any(line.startswith("/") for line in (text or "").splitlines()):
                 raise Unclear(f"`{path}` names a local repository")
+        if place.doubtful(directory):
+            yield f"a RUN wrote a list of repositories in {directory}, which may name files of the context"
 
 
 def _apt(call: Call, place: Place) -> Effects:

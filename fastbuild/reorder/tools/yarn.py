@@ -143,10 +143,16 @@ def _install(place: Place, given: Parsed, *, focus: bool) -> Effects:
         ".yarnclean",
         ".env.yarn",
         "yarn.json",
-        ".yarn",
     )
+    # no program reads the directory as such: new files in it need a line in a manifest or in .yarnrc.yml
+    own_files = frozenset(place.below(join(root, ".yarn")))
     effects |= Effects(
-        reads=own.files | modules | state | {lock_file} | frozenset(join(root, name) for name in looked),
+        reads=own.files
+        | own_files
+        | modules
+        | state
+        | {lock_file}
+        | frozenset(join(root, name) for name in looked),
         writes=modules | state | written | _caches(place),
         env=NODE | own.variables | ANY_BUT_STAMPS | {"YARN_*", "BERRY_*"},
         makes_links=True,

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from fastbuild.reorder.effects import Trust
+from fastbuild.reorder.effects import SYSTEM, Trust
 from fastbuild.reorder.tools import matters
 from tests.reorder.tools.places import effects, needed, place
 
@@ -78,6 +78,7 @@ def test_pip_settings_of_the_context_are_read_and_odd_ones_refused() -> None:
 
 def test_pip_settings_that_a_run_may_have_written_are_a_doubt() -> None:
     assert effects("pip install x", place(written="/root/.config")).trust is Trust.LIKELY
+    assert effects("pip install x", place(written="/etc/pip.conf")).trust is Trust.LIKELY
 
 
 @pytest.mark.parametrize(
@@ -91,7 +92,7 @@ def test_ordinary_steps_before_it_do_not_make_an_install_doubtful(before: str) -
     }
     files |= {"Cargo.toml": "[workspace]\nmembers=[]\n", "Cargo.lock": "", "go.mod": "module m\ngo 1.22\n"}
     env = {"VIRTUAL_ENV": "/venv", "PATH": "/venv/bin:/usr/local/bin:/usr/bin"}
-    written = " ".join(effects(before, place(env=env)).writes)
+    written = " ".join(effects(before, place(env=env)).writes - SYSTEM)
     where = place(files, env=env, written=written)
     for command in ("pip install -r requirements.txt", "npm ci", "cargo fetch --locked", "go mod download"):
         found = effects(command, where)
