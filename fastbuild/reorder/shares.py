@@ -28,6 +28,10 @@ _MANIFESTS = re.compile(
     r"|rust-toolchain(\.toml)?|\.cargo/config(\.toml)?|\.(python|node|ruby|java)-version|\.nvmrc)"
 )
 _DOCUMENTS = re.compile(r".*\.(md|rst|adoc)|LICENSE.*|docs?/.*|\.github/.*", re.IGNORECASE)
+_PLACEHOLDER = re.compile(
+    r"[\"']?(dev|development|local|unknown|none|latest|snapshot|0(\.0)*(-\w+)?)?[\"']?", re.I
+)
+"""Defaults that CI replaces."""
 _VERSION = re.compile(r"(.*_)?(VERSION|RELEASE|VER)")
 
 
@@ -107,13 +111,13 @@ def _covering(source: str) -> re.Pattern[str]:
 
 
 def _variable_bits(step: Step, commits: Commits) -> int:
-    """A value that names the commit changes with each; one that names a version with every tenth; others
-    not."""
+    """A value that names the commit changes with each, a version that CI gives with every tenth."""
     bits = 0
     for name, value in step.instruction.pairs():
         named = (name, *re.findall(r"\$\{?(\w+)", value or ""))
         if any(is_stamp(each) for each in named):
             return commits.all
-        if step.keyword == "ARG" and _VERSION.fullmatch(name) and value is None:
+        given = value is None or _PLACEHOLDER.fullmatch(value)
+        if step.keyword == "ARG" and _VERSION.fullmatch(name) and given:
             bits |= sum(1 << at for at in range(0, commits.count, 10))
     return bits
