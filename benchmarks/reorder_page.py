@@ -108,6 +108,12 @@ def _summary(taken: dict[str, Any]) -> list[str]:
         f"Rewrites written: {len(written)}, proved equivalent by building: {proved}."
         f" Slower: {', '.join(slower) or 'none'}.",
     ]
+    missing = [sample.name for sample in SAMPLES if sample.name not in taken]
+    if missing:
+        least = sum(saved.values()) / len(SAMPLES)
+        lines.append(
+            f"Not measured: {', '.join(missing)}. If these saved nothing, the mean were {least:.1%}."
+        )
     ideal = [1 - compare(each["samples"], EXPERT, AS_FOUND)["ratio"] for each in _with_expert(taken)]
     if ideal:
         same = statistics.mean(reduction(each) for each in _with_expert(taken))
@@ -132,6 +138,7 @@ def _moves(name: str, each: dict[str, Any]) -> str:
 
 def _short(text: str) -> str:
     text = " ".join(text.split())
+    text = text.replace("\\x0a", " ").replace("`", "'")
     return f"`{text if len(text) <= SHORT else text[: SHORT - 1] + '…'}`"
 
 

@@ -399,3 +399,29 @@ def test_help_names_everything_on_one_screen(warm: Runner) -> None:
     assert len(said.splitlines()) <= 30
     for flag in ("--prove", "--write", "--check", "--why", "--report", "--secret", "--target", "--file"):
         assert flag in said
+
+
+def test_check_fails_when_a_new_member_of_a_workspace_is_in_no_line(warm: Runner, tmp_path: Path) -> None:
+    dockerfile = """\
+FROM node:20-slim
+WORKDIR /app
+COPY package.json package-lock.json ./
+COPY packages/api/package.json ./packages/api/
+RUN npm ci
+COPY . .
+"""
+    lock = {"name": "shop", "version": "1.0.0", "lockfileVersion": 3, "packages": {}}
+    context = project(tmp_path / "app", dockerfile)
+    (context / "package.json").write_text(
+        '{"name": "shop", "version": "1.0.0", "workspaces": ["packages/*"]}'
+    )
+    (context / "package-lock.json").write_text(json.dumps(lock))
+    for name in ("api", "web"):
+        (context / "packages" / name).mkdir(parents=True)
+        (context / "packages" / name / "package.json").write_text(f'{{"name": "{name}", "version": "1.0.0"}}')
+        done = fastbuild(warm, "reorder", "--check", str(context))
+        assert done.returncode == (1 if name == "web" else 0)
+    assert done.stderr.decode() == (
+        "fastbuild: line 5 runs before packages/web/package.json is copied; "
+        "add before it: COPY packages/web/package.json ./packages/web/\n"
+    )
