@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.live, pytest.mark.timeout(1800)]
 
 COMMITS = 30
-QUICK = ("uv-worker", "apt-handbook", "flask-shop", "vite-board", "pipenv-invoices")
+QUICK = ("uv-worker", "apt-handbook", "flask-shop", "vite-board")
 PROVED = [each for each in SAMPLES if each.name in QUICK or os.environ.get("FASTBUILD_ALL_SAMPLES")]
 
 
