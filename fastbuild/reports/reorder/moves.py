@@ -21,10 +21,10 @@ LEAST_MOVE = 0.5
 MOST_FREED = 3
 """Steps that a reason names."""
 _MEMBER = re.compile(
-    r"COPY .*/(package\.json|pyproject\.toml|Cargo\.toml|go\.mod|pom\.xml|composer\.json"
-    r"|build\.gradle(\.kts)?)\b.*"
+    r"COPY .*?([^ ]+)/(?:package\.json|pyproject\.toml|Cargo\.toml|go\.mod|pom\.xml|composer\.json"
+    r"|build\.gradle(?:\.kts)?)\b.* [^ ]*/\1/"
 )
-"""A line that brings the manifest of a workspace's member."""
+"""A line that brings the manifest of a workspace's member to a directory of the same name."""
 NAMED = 40
 """Characters of an instruction that a reason names."""
 
