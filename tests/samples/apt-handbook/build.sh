@@ -8,4 +8,5 @@ for page in pages/*.md; do
   tidy -q -e --show-warnings no "$1/$name.html" || test $? -eq 1
 done
 cp layout/style.css "$1/"
-ls "$1" | sort > "$1/map.txt"
+map=$(ls "$1")  # before there is a map.txt to list
+echo "$map" > "$1/map.txt"
