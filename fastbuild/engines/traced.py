@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 IDLE_SECONDS = 60.0
 """After which the engine stops by itself when its build was killed."""
-RECORD_SECONDS = 15.0
+RECORD_SECONDS = 30.0
 """How long to wait for BuildKit's record of a build: it writes it about 3 s after the end."""
 KEEP_SECONDS = 24 * 3600.0
 """After which the traces of a build are those of one that was killed."""
