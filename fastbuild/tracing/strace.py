@@ -70,7 +70,8 @@ Event = Call | Forking | Replaced | Ended
 
 FORKS = frozenset({"clone", "clone3", "fork", "vfork"})
 _LINE = re.compile(r"(\d+) +(.*)", re.DOTALL)
-_START = re.compile(r"(\w+)\(")
+_START = re.compile(r"(\w+|\?{3,4})\(")
+"""strace writes question marks where a thread died before its call could be looked at."""
 _RESUMED = re.compile(r"<\.\.\. (\w+) resumed>")
 _CHANGED = re.compile(r" <pid changed to (\d+) \.\.\.>$")
 _ENDED = re.compile(r"\+\+\+ (?:exited with (\d+)|killed by (\S+)(?: \(core dumped\))?) \+\+\+$")

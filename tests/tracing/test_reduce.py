@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -278,6 +279,18 @@ def test_a_write_cut_off_by_death_is_noticed() -> None:
         "2 +++ killed by SIGKILL +++",
     ]
     with pytest.raises(TraceError, match="middle of unlink"):
+        reduce([*START, *lines, *END], BEFORE)
+
+
+def test_a_thread_of_the_runtime_may_die_in_an_unknown_call() -> None:
+    dying = ["9 --- SIGURG {si_signo=SIGURG, si_code=SI_TKILL} ---", "9 ???( <unfinished ...>"]
+    lines = [START[0], "1 clone(flags=CLONE_FS) = 9", *dying, "9 +++ exited with 0 +++", *START[1:]]
+    assert "/app/a" in reduce([*lines, '1 access("a", R_OK) = 0', *END], BEFORE).read
+
+
+def test_a_process_of_the_run_may_not() -> None:
+    lines = ["1 fork() = 9", "9 ???( <unfinished ...>", "9 +++ killed by SIGKILL +++"]
+    with pytest.raises(TraceError, match=re.escape("???")):
         reduce([*START, *lines, *END], BEFORE)
 
 

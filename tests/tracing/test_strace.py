@@ -79,6 +79,14 @@ def test_a_call_cut_off_by_death_has_no_result() -> None:
     assert end == Ended(1, 7, -1)
 
 
+@pytest.mark.parametrize("name", ["???", "????"])
+def test_a_thread_may_die_before_its_call_is_known(name: str) -> None:
+    call, end = parse([f"7 {name}( <unfinished ...>", "7 +++ exited with 0 +++"])
+    assert isinstance(call, Call)
+    assert (call.name, call.args, call.result) == (name, [""], None)
+    assert end == Ended(1, 7, 0)
+
+
 def test_a_call_that_is_made_again_has_no_result() -> None:
     call = only('7 openat(AT_FDCWD</>, "x", O_RDONLY) = ? ERESTARTSYS (To be restarted if SA_RESTART is set)')
     assert (call.result, call.error) == (None, "ERESTARTSYS")
@@ -93,7 +101,7 @@ def test_a_call_that_is_made_again_has_no_result() -> None:
         ['7 stat("/x'],
         ['7 stat("/x" <unfinished ...>'],
         ["7 <... stat resumed>) = 0"],
-        ["7 ????( <unfinished ...>", "7 +++ exited with 0 +++"],
+        ["7 ????? <unfinished ...>", "7 +++ exited with 0 +++"],
         ["7 +++ vanished +++"],
     ],
 )
