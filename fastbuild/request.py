@@ -161,6 +161,22 @@ class BuildRequest:
     metadata_file: str = ""
     quiet: bool = False
 
+    def without_results(self) -> BuildRequest:
+        """The same build, of which nothing is kept: no tag, output, cache or file; attestations neither."""
+        return replace(
+            self,
+            tags=(),
+            outputs=(),
+            push=False,
+            load=False,
+            cache_from=(),
+            cache_to=(),
+            annotations=(),
+            attests=(),
+            iidfile="",
+            metadata_file="",
+        )
+
 
 REMOTE_PREFIXES = ("https://", "http://", "git://", "ssh://", "git@", "github.com/")
 

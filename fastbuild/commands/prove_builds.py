@@ -92,21 +92,12 @@ def cold(request: BuildRequest, *, classic: bool) -> BuildRequest:
     `classic`: for the plain docker engine, which can't be asked to leave out attestations.
     """
     return replace(
-        request,
-        tags=(),
-        outputs=(),
-        push=False,
-        load=False,
-        cache_from=(),
-        cache_to=(),
+        request.without_results(),
         no_cache=True,
         no_cache_filter=(),
-        annotations=(),
         # an attestation's manifest would stand beside the image; buildx makes one unasked
         attests=() if classic else ("type=provenance,disabled=true",),
         call="build",
-        iidfile="",
-        metadata_file="",
         quiet=False,
     )
 

@@ -81,25 +81,45 @@ def ready(
         # each daemon has its own copies of contexts; buildx hides which daemon it is behind the builder
         yield Ready(job=job, daemon="\0".join((choice.name, choice.reason, environ.get("DOCKER_HOST", ""))))
         return
-    from fastbuild.engines import daemon
+    settings = private_settings(paths, environ, config=config, allow=allow, idle=idle)
+    with _private(settings, job, environ, credentials) as it:
+        yield it
 
+
+def private_settings(
+    paths: Paths,
+    environ: Mapping[str, str],
+    *,
+    config: str,
+    allow: tuple[str, ...],
+    idle: float = IDLE_SECONDS,
+) -> DaemonSettings:
+    """The private engine's settings; `idle` in seconds. Raises EngineError when it is not installed."""
     tools = toolchain.find(paths, environ)
     if tools is None:
         raise EngineError("the private engine is gone", fix="run `fastbuild engine install`")
-    settings = DaemonSettings(
+    return DaemonSettings(
         paths=paths,
         toolchain=tools,
         config=Path(config) if config else None,
         idle_seconds=idle,
         allow=allow,
     )
+
+
+@contextmanager
+def _private(
+    settings: DaemonSettings, job: Job, environ: Mapping[str, str], credentials: Credentials | None
+) -> Iterator[Ready]:
+    from fastbuild.engines import daemon
+
     running = daemon.ensure_running(settings, environ)
     try:
-        if request.cache_from or request.cache_to:
+        if job.request.cache_from or job.request.cache_to:
             daemon.hand_over(settings, _identity(credentials))
         yield Ready(
             # the private engine's RUN steps share the host's network
-            job=replace(job, program=(*choice.program, "--addr", running.address), host_gateway="127.0.0.1"),
+            job=replace(job, program=(*job.program, "--addr", running.address), host_gateway="127.0.0.1"),
             daemon=f"private\0{settings.root}",
             version=running.version,
             store_was_empty=running.store_was_empty,

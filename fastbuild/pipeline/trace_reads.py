@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fastbuild.engines import daemon, toolchain, traced
-from fastbuild.engines.daemon_settings import DaemonSettings
-from fastbuild.errors import EngineError, FastbuildError, Interrupted
+from fastbuild.engines import daemon, traced
+from fastbuild.errors import FastbuildError, Interrupted
 from fastbuild.pipeline.attempt import attempt
+from fastbuild.pipeline.prepare import private_settings
 from fastbuild.pipeline.run import last_line
 from fastbuild.progress.timings import Status
 from fastbuild.request import is_remote
@@ -72,22 +72,15 @@ def trace_reads(
 def _trace(
     tracer: Tracer, bench: Bench, request: BuildRequest, lines: Callable[[], StepLines | None]
 ) -> list[str]:
-    tools = toolchain.find(tracer.paths, tracer.environ)
-    if tools is None:
-        raise EngineError("the private engine is gone")
-    plain = DaemonSettings(
-        paths=tracer.paths,
-        toolchain=tools,
-        config=Path(tracer.config) if tracer.config else None,
-        allow=tracer.allow,
-    )
+    plain = private_settings(tracer.paths, tracer.environ, config=tracer.config, allow=tracer.allow)
     settings = traced.settings_for(plain, tracer.strace, tracer.environ)
     running = daemon.ensure_running(settings, tracer.environ)
     try:
         with traced.tracing(settings) as tracing:
             buildctl = (*tracer.program, "--addr", running.address)
             own = _bench(bench, buildctl, tracing, f"private\0{settings.root}")
-            made = attempt(own, _bare(request))
+            # a RUN found in a cache would leave no trace
+            made = attempt(own, request.without_results())
             timing = made.fold.timing(lines())
             problem = f"the build failed there: {last_line(timing.text)}" if made.returncode else ""
             ref = Path(own.job.workdir, "ref")
@@ -124,23 +117,6 @@ def _bench(bench: Bench, buildctl: tuple[str, ...], tracing: Tracing, name: str)
         abandoned=lambda: None,
         folds=[],
         problems=[],
-    )
-
-
-def _bare(request: BuildRequest) -> BuildRequest:
-    """The request without results and caches: a RUN found in a cache would leave no trace."""
-    return replace(
-        request,
-        tags=(),
-        outputs=(),
-        push=False,
-        load=False,
-        annotations=(),
-        attests=(),
-        cache_from=(),
-        cache_to=(),
-        iidfile="",
-        metadata_file="",
     )
 
 
