@@ -62,10 +62,11 @@ def with_sizes(timing: BuildTiming, request: BuildRequest, place: Place) -> Buil
     """`timing` with the layers' sizes in its steps, as far as they are certain. Never raises."""
     with suppress(Exception):  # the image is made: whatever goes wrong here fails no build
         text = Path(request.file or "").read_bytes().decode("utf-8", "replace")
-        chain = layers.chain(parse(text), request.target or "")
-        for look in _sources(timing, request, place, chain):
+        for look in _sources(request, place):
             with suppress(Exception):
-                found = look()
+                histories = look()
+                chain = layers.chain(parse(text), request.target or "")
+                found = from_histories(timing.steps, chain, histories)
                 if found:
                     return replace(timing, steps=tuple(_sized(step, found) for step in timing.steps))
     return timing
@@ -76,22 +77,17 @@ def _sized(step: StepTiming, found: Mapping[str, LayerSize]) -> StepTiming:
     return step if size is None else replace(step, size=size.bytes, compressed=size.compressed)
 
 
-def _sources(
-    timing: BuildTiming, request: BuildRequest, place: Place, chain: Sequence[Instruction]
-) -> Iterator[Callable[[], dict[str, LayerSize]]]:
-    def of(read: Callable[[], tuple[History, ...]]) -> Callable[[], dict[str, LayerSize]]:
-        return lambda: from_histories(timing.steps, chain, read())
-
+def _sources(request: BuildRequest, place: Place) -> Iterator[Callable[[], tuple[History, ...]]]:
     for archive in map(Path, (place.job.image_archive, *_written(request))):
         if archive.exists():
-            yield of(partial(layers.read_histories, archive))
+            yield partial(layers.read_histories, archive)
     metadata = finish.read_metadata(place.job)
     digest = str(metadata.get("containerimage.digest") or "")
     for store in place.root.glob("*/content") if place.root and digest else ():
-        yield of(partial(layers.read_histories, store, blob_name(digest)))
+        yield partial(layers.read_histories, store, blob_name(digest))
     stored = place.engine == "docker" or (place.engine == "buildx" and request.load)
     if place.ask and place.local and stored:
-        yield of(partial(_docker_history, place.job, finish.image_id(metadata)))
+        yield partial(_docker_history, place.job, finish.image_id(metadata))
 
 
 def _written(request: BuildRequest) -> list[str]:
