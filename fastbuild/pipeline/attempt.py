@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
@@ -42,7 +43,7 @@ class Bench:
 
     `daemon` tells daemons apart, for each has its own copies of contexts; what was sent to each is
     kept below `copies_home`. `client` tells this user on this machine from all others.
-    `cache_timeout` is in seconds. `unblock` is called after an
+    `cache_timeout` and `patience`, for an attempt as a whole, are in seconds. `unblock` is called after an
     attempt that got stuck. `meanwhile` is called when the engine has been started. `folds` gets each
     attempt's sum of events, `problems` a sentence for each cache that failed, also of one interrupted.
     `abandoned` is called when an attempt is interrupted while it reads a cache.
@@ -54,6 +55,7 @@ class Bench:
     client: str
     copies_home: Path
     cache_timeout: float
+    patience: float = math.inf
     store_was_empty: bool
     on_event: Callable[[Event], None]
     on_line: Callable[[bytes], None]
@@ -81,7 +83,7 @@ def _follow(running: Running, bench: Bench, request: BuildRequest, sent: _Sent) 
     from fastbuild.pipeline.faults import Watch
     from fastbuild.progress.timings import Fold
 
-    watch = Watch(bench.cache_timeout)
+    watch = Watch(bench.cache_timeout, bench.patience)
     fold = Fold(imports=bool(request.cache_from), store_was_empty=bench.store_was_empty)
     bench.folds.append(fold)
     read = bench.engine.reader()

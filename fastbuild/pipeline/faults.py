@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import time
 from typing import TYPE_CHECKING
@@ -36,11 +37,17 @@ def is_blob_fault(text: str) -> bool:
 
 
 class Watch:
-    """Finds a cache operation that is stuck: nothing, or next to nothing, for `limit` seconds."""
+    """Finds a cache operation that is stuck: nothing, or next to nothing, for `limit` seconds.
 
-    def __init__(self, limit: float, clock: Callable[[], float] = time.monotonic) -> None:
+    A build that takes longer than `patience` seconds as a whole is stuck as well.
+    """
+
+    def __init__(
+        self, limit: float, patience: float = math.inf, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._limit = limit
         self._clock = clock
+        self._end = clock() + patience
         self._open: dict[str, tuple[str, float]] = {}
         self._layers: dict[str, int] = {}
         self._pending: set[str] = set()
@@ -82,6 +89,8 @@ class Watch:
         return any(what == "import" for what, _ in self._open.values())
 
     def stuck(self) -> str:
-        """`import`, `layer` or `export` when one is stuck now, else empty."""
+        """`import`, `layer`, `export` or `build` when one is stuck now, else empty."""
         now = self._clock()
+        if now > self._end:
+            return "build"
         return next((what for what, since in self._open.values() if now - since > self._limit), "")

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from fastbuild.dockerfile.steps import StepLines
     from fastbuild.engines.traced import Tracing
     from fastbuild.paths import Paths
-    from fastbuild.pipeline.attempt import Bench
+    from fastbuild.pipeline.attempt import Attempt, Bench
     from fastbuild.progress.timings import BuildTiming, StepTiming
     from fastbuild.request import BuildRequest
     from fastbuild.tracing.chains import Chain
@@ -37,6 +37,11 @@ if TYPE_CHECKING:
     from fastbuild.tracing.reads import RunReads
 
 TWICE = "reads: building once more, in the tracing engine"
+PATIENCE = 120.0
+"""Seconds that a traced build may take, beside `SLOWDOWN` times those of the ordinary build."""
+SLOWDOWN = 30.0
+LONGEST = 3600.0
+"""Seconds that it may take where the ordinary build did not execute all steps itself."""
 _NOT_RUN = "was not executed: the tracing engine has its result (--no-cache executes all)"
 
 
@@ -79,10 +84,11 @@ def _trace(
         with traced.tracing(settings) as tracing:
             buildctl = (*tracer.program, "--addr", running.address)
             own = _bench(bench, buildctl, tracing, f"private\0{settings.root}")
+            own = replace(own, patience=_patience(bench.folds[-1].timing(lines())))
             # a RUN found in a cache would leave no trace
             made = attempt(own, request.without_results())
             timing = made.fold.timing(lines())
-            problem = f"the build failed there: {last_line(timing.text)}" if made.returncode else ""
+            problem = _problem(made, timing, own.patience)
             ref = Path(own.job.workdir, "ref")
             found = traced.containers(tracing)
             spans = traced.vertices(buildctl, ref.read_text().strip()) if found and ref.exists() else {}
@@ -94,6 +100,18 @@ def _trace(
         if running.lease.alone():
             daemon.stop(settings)
         running.lease.release()
+
+
+def _patience(before: BuildTiming) -> float:
+    """Seconds after which a traced build has got stuck; `before` is the ordinary one."""
+    counts = before.counts()
+    return PATIENCE + SLOWDOWN * before.seconds if counts.ran == counts.steps else LONGEST
+
+
+def _problem(made: Attempt, timing: BuildTiming, patience: float) -> str:
+    if made.stuck:
+        return f"stopped there, for it took longer than {patience:.0f} seconds"
+    return f"the build failed there: {last_line(timing.text)}" if made.returncode else ""
 
 
 def _bench(bench: Bench, buildctl: tuple[str, ...], tracing: Tracing, name: str) -> Bench:

@@ -43,16 +43,23 @@ def command(*args: str) -> list[str]:
 def fastbuild(
     runner: Runner, *args: str, stdin: bytes | None = None, cwd: Path | None = None, **env: str
 ) -> subprocess.CompletedProcess[bytes]:
-    return subprocess.run(
-        command(*args),
-        env={**runner.env, **env},
-        cwd=cwd or runner.folder,
-        input=stdin,
-        stdin=subprocess.DEVNULL if stdin is None else None,
-        capture_output=True,
-        timeout=300,
-        check=False,
-    )
+    try:
+        return subprocess.run(
+            command(*args),
+            env={**runner.env, **env},
+            cwd=cwd or runner.folder,
+            input=stdin,
+            stdin=subprocess.DEVNULL if stdin is None else None,
+            capture_output=True,
+            timeout=300,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        said = (error.stderr or b"").decode("utf-8", "replace")
+        living = subprocess.run(
+            ["ps", "axfo", "pid,stat,etimes,wchan:20,args"], capture_output=True, text=True
+        )
+        raise AssertionError(f"it hangs, having said:\n{said[-4000:]}\n{living.stdout[-8000:]}") from error
 
 
 def build(runner: Runner, context: Path | str, *args: str, stdin: bytes | None = None, **env: str) -> Built:

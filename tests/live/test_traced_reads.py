@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import signal
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -53,6 +55,7 @@ def below(paths: tuple[str, ...], folder: str) -> set[str]:
 def traced(runner: Runner, folder: Path, *args: str) -> tuple[Built, dict[int, RunReads]]:
     done = build(runner, folder, *TRACE, *args)
     assert done.code == 0, done.err
+    print(*said(done), sep="\n")  # shown where a test fails
     return done, kept(runner)
 
 
@@ -129,6 +132,27 @@ def test_a_run_of_another_user_keeps_its_setuid_programs(runner: Runner, tmp_pat
     _, evidence = traced(runner, context(tmp_path / "context", text, {}))
     assert evidence[4].user == "1000:0"
     assert "/hidden" in evidence[4].read
+
+
+IMPATIENT = """\
+from fastbuild.pipeline import trace_reads
+trace_reads.PATIENCE, trace_reads.SLOWDOWN = 8.0, 0.0
+from fastbuild.cli import main
+main()
+"""
+
+
+def test_a_run_that_hangs_when_traced_is_given_up(runner: Runner, tmp_path: Path) -> None:
+    text = "FROM busybox\nRUN echo\nRUN if grep -q 'NoNewPrivs:.*1' /proc/self/status; then sleep 500; fi\n"
+    folder = context(tmp_path / "context", text, {})
+    words = (sys.executable, "-c", IMPATIENT, "build", *TRACE, "--progress", "plain", str(folder))
+    done = subprocess.run(
+        words, env=runner.env, cwd=tmp_path, timeout=100, check=False, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert "reads: stopped there, for it took longer than 8 seconds" in done.stderr
+    assert set(kept(runner)) == {2}
+    assert not processes("sleep 500")
 
 
 def test_setuid_programs_of_users_below_root_leave_no_evidence(runner: Runner, tmp_path: Path) -> None:

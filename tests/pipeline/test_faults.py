@@ -53,9 +53,17 @@ def layer(name: str, current: int, *, done: bool = False) -> Transfer:
     )
 
 
+def test_a_build_beyond_all_patience_is_stuck(clock: Clock) -> None:
+    watch = Watch(10, 60, clock)
+    clock.now = 60.0
+    assert watch.stuck() == ""
+    clock.now = 60.1
+    assert watch.stuck() == "build"
+
+
 @pytest.mark.parametrize(("name", "what"), [(IMPORT, "import"), (EXPORT, "export")])
 def test_a_silent_cache_operation_is_stuck(clock: Clock, name: str, what: str) -> None:
-    watch = Watch(10, clock)
+    watch = Watch(10, clock=clock)
     watch.add(Vertex(id="v", name=name, started=0.0))
     clock.now = 10.0
     assert watch.stuck() == ""
@@ -66,7 +74,7 @@ def test_a_silent_cache_operation_is_stuck(clock: Clock, name: str, what: str) -
 
 
 def test_an_export_that_reports_is_not_stuck(clock: Clock) -> None:
-    watch = Watch(10, clock)
+    watch = Watch(10, clock=clock)
     watch.add(Vertex(id="v", name=EXPORT, started=0.0))
     clock.now = 9.0
     watch.add(Transfer(id="writing layer sha256:1", step="v"))
@@ -75,14 +83,14 @@ def test_an_export_that_reports_is_not_stuck(clock: Clock) -> None:
 
 
 def test_a_layer_that_trickles_is_stuck(clock: Clock) -> None:
-    watch = Watch(10, clock)
+    watch = Watch(10, clock=clock)
     for clock.now in range(12):
         watch.add(layer("a", clock.now * 100))
     assert watch.stuck() == "layer"
 
 
 def test_layers_that_wait_for_each_other_are_not_stuck(clock: Clock) -> None:
-    watch = Watch(10, clock)
+    watch = Watch(10, clock=clock)
     watch.add(layer("waiting", 0))
     for clock.now in range(60):
         watch.add(layer("moving", clock.now * LEAST_BYTES))
@@ -90,7 +98,7 @@ def test_layers_that_wait_for_each_other_are_not_stuck(clock: Clock) -> None:
 
 
 def test_layers_that_arrived_are_not_stuck(clock: Clock) -> None:
-    watch = Watch(10, clock)
+    watch = Watch(10, clock=clock)
     watch.add(layer("a", 10))
     watch.add(layer("a", 10, done=True))
     clock.now = 100.0
@@ -98,7 +106,7 @@ def test_layers_that_arrived_are_not_stuck(clock: Clock) -> None:
 
 
 def test_a_long_step_is_not_a_cache_operation(clock: Clock) -> None:
-    watch = Watch(10, clock)
+    watch = Watch(10, clock=clock)
     watch.add(Vertex(id="v", name="[2/3] RUN sleep 1000", started=0.0))
     clock.now = 900.0
     assert watch.stuck() == ""
