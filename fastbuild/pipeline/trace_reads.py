@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from fastbuild.dockerfile.steps import StepLines
+    from fastbuild.engines.daemon_settings import DaemonSettings
     from fastbuild.engines.traced import Tracing
     from fastbuild.paths import Paths
     from fastbuild.pipeline.attempt import Attempt, Bench
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     from fastbuild.tracing.reads import RunReads
 
 TWICE = "reads: building once more, in the tracing engine"
-PATIENCE = 120.0
+PATIENCE = 60.0
 """Seconds that a traced build may take, beside `SLOWDOWN` times those of the ordinary build."""
 SLOWDOWN = 30.0
 LONGEST = 3600.0
@@ -79,12 +80,26 @@ def _trace(
 ) -> list[str]:
     plain = private_settings(tracer.paths, tracer.environ, config=tracer.config, allow=tracer.allow)
     settings = traced.settings_for(plain, tracer.strace, tracer.environ)
+    bench = replace(bench, patience=_patience(bench.folds[-1].timing(lines())))
+    stuck, said = _try(tracer, bench, request, lines, settings)
+    if stuck:  # strace and the runtime together hang now and then
+        _, said = _try(tracer, bench, request, lines, settings)
+    return said
+
+
+def _try(
+    tracer: Tracer,
+    bench: Bench,
+    request: BuildRequest,
+    lines: Callable[[], StepLines | None],
+    settings: DaemonSettings,
+) -> tuple[bool, list[str]]:
+    """One traced build in an engine of its own: whether it got stuck, and the sentences."""
     running = daemon.ensure_running(settings, tracer.environ)
     try:
         with traced.tracing(settings) as tracing:
             buildctl = (*tracer.program, "--addr", running.address)
             own = _bench(bench, buildctl, tracing, f"private\0{settings.root}")
-            own = replace(own, patience=_patience(bench.folds[-1].timing(lines())))
             # a RUN found in a cache would leave no trace
             made = attempt(own, request.without_results())
             timing = made.fold.timing(lines())
@@ -95,7 +110,7 @@ def _trace(
             by_vertex: dict[str, list[Container]] = {}
             for container in found:
                 by_vertex.setdefault(spans.get(container.span, ""), []).append(container)
-            return _keep(tracer.paths, request, timing, by_vertex, problem)
+            return bool(made.stuck), _keep(tracer.paths, request, timing, by_vertex, problem)
     finally:
         if running.lease.alone():
             daemon.stop(settings)
@@ -116,7 +131,7 @@ def _problem(made: Attempt, timing: BuildTiming, patience: float) -> str:
 
 def _bench(bench: Bench, buildctl: tuple[str, ...], tracing: Tracing, name: str) -> Bench:
     workdir = Path(bench.job.workdir, "traced")
-    workdir.mkdir()
+    workdir.mkdir(exist_ok=True)
     job = replace(
         bench.job,
         program=buildctl,
