@@ -8,14 +8,13 @@ import shutil
 import subprocess
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 from tests.lab.places import LabError
-from tests.lab.processes import Server, run
+from tests.lab.processes import Server, Stoppable, run
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from types import TracebackType
 
     from tests.lab.tools import Tools
 
@@ -34,7 +33,7 @@ def buildkitd_toml(mirror: str, *, plain_http: Sequence[str] = (), gc: bool = Fa
     return "\n".join(blocks) + "\n"
 
 
-class Buildkitd:
+class Buildkitd(Stoppable):
     """A daemon with its own root; ``stop`` removes everything unless ``folder`` was given.
 
     The folder is short and in /tmp because a socket's path may not exceed 108 bytes.
@@ -120,17 +119,6 @@ class Buildkitd:
             msg = f"build of {where} ended with code {done.returncode}:\n{tail}"
             raise LabError(msg)
         return done.stderr
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.stop()
 
 
 def remove_tree(folder: Path) -> None:

@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import time
+from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -77,7 +78,26 @@ def can_connect(address: str) -> bool:
     return False
 
 
-class Server:
+class Stoppable(ABC):
+    """Something that runs; as a context manager, for as long as its block."""
+
+    @abstractmethod
+    def stop(self) -> None:
+        """End it; safe to call twice."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+
+class Server(Stoppable):
     """A program in the background with its log in a file."""
 
     def __init__(self, argv: Sequence[str | Path], *, env: Mapping[str, str], log: Path) -> None:
@@ -139,15 +159,4 @@ class Server:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.pid, signal.SIGKILL)
         self._process.wait()
-        self.stop()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
         self.stop()

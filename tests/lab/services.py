@@ -8,13 +8,11 @@ import shutil
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
-from tests.lab.processes import Server, free_port
+from tests.lab.processes import Server, Stoppable, free_port
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
     from tests.lab.tools import Tools
 
 REGION = "us-east-1"
@@ -80,7 +78,7 @@ class S3Account:
         return S3Account(self.endpoint, self.access_key, self.secret_key, name, self.region)
 
 
-class _Service:
+class _Service(Stoppable):
     """A server with its folder; removed at the end if the service made it."""
 
     address: str
@@ -102,17 +100,6 @@ class _Service:
             self._server = None
         if self._owned:
             shutil.rmtree(self.folder, ignore_errors=True)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.stop()
 
 
 class S3Server(_Service):

@@ -103,6 +103,27 @@ def _new(runner: Runner) -> Started:
 
 
 @contextlib.contextmanager
+def _followed(started: Started, popen: subprocess.Popen[bytes], output: int) -> Iterator[None]:
+    """Gather what it prints to a descriptor; kill it at the end if it still runs."""
+    reading = threading.Thread(target=_read, args=(output, started.output))
+    reading.start()
+
+    def wait() -> int:
+        code = popen.wait()
+        reading.join(5)
+        return code
+
+    started.pid = popen.pid
+    started._wait = wait
+    try:
+        yield
+    finally:
+        if popen.poll() is None:
+            popen.kill()
+        wait()
+
+
+@contextlib.contextmanager
 def in_background(
     runner: Runner, *args: str, stdin: int = subprocess.DEVNULL, **env: str
 ) -> Iterator[Started]:
@@ -118,24 +139,8 @@ def in_background(
         start_new_session=True,
     )
     assert popen.stdout is not None
-    reading = threading.Thread(target=_read, args=(popen.stdout.fileno(), started.output))
-    reading.start()
-    started.pid = popen.pid
-
-    def wait() -> int:
-        code = popen.wait()
-        reading.join(5)
-        return code
-
-    started._wait = wait
-    try:
+    with popen.stdout as output, _followed(started, popen, output.fileno()):
         yield started
-    finally:
-        if popen.poll() is None:
-            popen.kill()
-        popen.wait()
-        reading.join(5)
-        popen.stdout.close()
 
 
 @contextlib.contextmanager
@@ -160,23 +165,10 @@ def on_a_terminal(runner: Runner, *args: str, **env: str) -> Iterator[tuple[Star
         start_new_session=True,
     )
     os.close(slave)
-    reading = threading.Thread(target=_read, args=(master, started.output))
-    reading.start()
-    started.pid = popen.pid
-
-    def wait() -> int:
-        code = popen.wait()
-        reading.join(5)
-        return code
-
-    started._wait = wait
     try:
-        yield started, master
+        with _followed(started, popen, master):
+            yield started, master
     finally:
-        if popen.poll() is None:
-            popen.kill()
-        popen.wait()
-        reading.join(5)
         os.close(master)
 
 

@@ -11,11 +11,9 @@ from tests.live.builders import remote_builder
 from tests.live.builds import build, fastbuild, project
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from tests.lab.engine import Buildkitd
-    from tests.lab.lab import Lab
     from tests.lab.runner import Runner
 
 pytestmark = pytest.mark.live
@@ -30,12 +28,6 @@ COPY ignored.txt /
 """
 EXPECTED = {("ConsistentInstructionCasing", 1), ("FromAsCasing", 1), ("StageNameCasing", 1)}
 EXPECTED |= {("MaintainerDeprecated", 3), ("CopyIgnoredFile", 6)}
-
-
-@pytest.fixture(scope="module")
-def daemon(lab: Lab) -> Iterator[Buildkitd]:
-    with lab.buildkitd() as running:
-        yield running
 
 
 @pytest.fixture

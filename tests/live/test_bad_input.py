@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.live.builders import environment
 from tests.live.builds import APP, Built, build, command, fastbuild, project
 from tests.live.started import in_background, wait_until
 
@@ -437,8 +438,6 @@ def test_an_engine_that_is_not_there(warm: Runner, tmp_path: Path, address: str)
 def test_an_engine_that_is_killed_in_the_middle(
     lab: Lab, runner: Runner, tmp_path: Path, engine: str
 ) -> None:
-    from tests.live.test_hazards import environment
-
     context = project(tmp_path / "app", "FROM busybox:latest\nRUN echo it is $((20 + 22)); sleep 30\n")
     iid = tmp_path / "iid"
     iid.write_text("old")

@@ -14,7 +14,6 @@ import pytest
 from tests.lab.processes import Server, free_port
 from tests.live.builders import remote_builder
 from tests.live.builds import build, fastbuild, project
-from tests.live.dockerd import dockerd
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,18 +49,6 @@ VOLUME /data
 ENTRYPOINT ["/bin/echo"]
 CMD ["one", "two"]
 """
-
-
-@pytest.fixture(scope="module")
-def daemon(lab: Lab) -> Iterator[Buildkitd]:
-    with lab.buildkitd() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def engine(lab: Lab) -> Iterator[Dockerd]:
-    with dockerd(lab.registry) as running:
-        yield running
 
 
 @pytest.fixture(scope="module")
@@ -142,15 +129,15 @@ def apply(layer: tarfile.TarFile, found: dict[str, Entry]) -> None:
         found[path] = (member.type, oct(member.mode & 0o7777), member.uid, member.gid, link, digest)
 
 
-def saved(engine: Dockerd, name: str, file: Path) -> Path:
+def saved(docker_engine: Dockerd, name: str, file: Path) -> Path:
     with file.open("wb") as out:
-        for chunk in engine.client().images.get(name).save():
+        for chunk in docker_engine.client().images.get(name).save():
             out.write(chunk)
     return file
 
 
 def test_every_engine_makes_the_same_image(
-    runner: Runner, daemon: Buildkitd, engine: Dockerd, context: Path, tmp_path: Path
+    runner: Runner, daemon: Buildkitd, docker_engine: Dockerd, context: Path, tmp_path: Path
 ) -> None:
     builder = remote_builder(runner, daemon.address)
     ways = {
@@ -164,7 +151,9 @@ def test_every_engine_makes_the_same_image(
         done = build(runner, context, "--engine", name, "-o", f"type=oci,dest={archive}", **env)
         assert done.code == 0, done.err
         made[name] = image(archive)
-    done = build(runner, context, "--engine=docker", "--network=host", "-t", "x", DOCKER_HOST=engine.host)
+    done = build(
+        runner, context, "--engine=docker", "--network=host", "-t", "x", DOCKER_HOST=docker_engine.host
+    )
     # the classic builder runs every stage up to the target, also those that nothing needs
     assert done.code == 1, done.err
     assert "returned a non-zero code: 1" in done.err
@@ -174,10 +163,10 @@ def test_every_engine_makes_the_same_image(
         runner,
         context,
         *("--engine=docker", "--network=host", "-f", f"{tmp_path}/Dockerfile", "-t", "x"),
-        DOCKER_HOST=engine.host,
+        DOCKER_HOST=docker_engine.host,
     )
     assert done.code == 0, done.err
-    made["docker"] = image(saved(engine, "x", tmp_path / "docker.tar"))
+    made["docker"] = image(saved(docker_engine, "x", tmp_path / "docker.tar"))
     files, config = made["private"]
     assert files["usr/local/bin/tool"][1:4] == ("0o4750", 12, 34)
     assert files["work/dir/copied/sub"][1:4] == ("0o711", 7, 8)
@@ -191,44 +180,46 @@ def test_every_engine_makes_the_same_image(
         assert other_config == config, name
 
 
-def tags(engine: Dockerd) -> set[str]:
-    return {tag for image in engine.client().images.list() for tag in image.tags}
+def tags(docker_engine: Dockerd) -> set[str]:
+    return {tag for image in docker_engine.client().images.list() for tag in image.tags}
 
 
 def test_a_build_is_loaded_where_a_docker_engine_runs(
-    runner: Runner, engine: Dockerd, tmp_path: Path
+    runner: Runner, docker_engine: Dockerd, tmp_path: Path
 ) -> None:
     context = project(tmp_path / "app")
     for tag, flags in (("byflag:1", ["--load"]), ("unasked:1", [])):
-        done = build(runner, context, "-t", tag, *flags, FASTBUILD_ENGINE="private", DOCKER_HOST=engine.host)
+        done = build(
+            runner, context, "-t", tag, *flags, FASTBUILD_ENGINE="private", DOCKER_HOST=docker_engine.host
+        )
         assert done.code == 0, done.err
-        assert tag in tags(engine)
+        assert tag in tags(docker_engine)
     listed = subprocess.run(
         ["docker", "images"],
-        env={**runner.env, "DOCKER_HOST": engine.host},
+        env={**runner.env, "DOCKER_HOST": docker_engine.host},
         capture_output=True,
         text=True,
         check=True,
     )
     assert "unasked" in listed.stdout
-    quiet = build(runner, context, "-q", FASTBUILD_ENGINE="private", DOCKER_HOST=engine.host)
-    assert engine.client().images.get(quiet.out.strip()).id == quiet.out.strip()
+    quiet = build(runner, context, "-q", FASTBUILD_ENGINE="private", DOCKER_HOST=docker_engine.host)
+    assert docker_engine.client().images.get(quiet.out.strip()).id == quiet.out.strip()
     assert quiet.err == ""
 
 
-def test_push_and_load_together(lab: Lab, runner: Runner, engine: Dockerd, tmp_path: Path) -> None:
+def test_push_and_load_together(lab: Lab, runner: Runner, docker_engine: Dockerd, tmp_path: Path) -> None:
     name = f"{lab.registry}/both:1"
     done = build(
         runner,
         project(tmp_path / "app"),
         *("-t", name, "--push", "--load"),
         FASTBUILD_ENGINE="private",
-        DOCKER_HOST=engine.host,
+        DOCKER_HOST=docker_engine.host,
     )
     assert done.code == 0, done.err
-    assert name in tags(engine)
-    engine.client().images.remove(name)
-    assert engine.client().images.pull(name).tags == [name]
+    assert name in tags(docker_engine)
+    docker_engine.client().images.remove(name)
+    assert docker_engine.client().images.pull(name).tags == [name]
 
 
 def test_without_a_docker_engine_the_image_stays_and_that_is_said(runner: Runner, tmp_path: Path) -> None:
@@ -243,20 +234,22 @@ def test_without_a_docker_engine_the_image_stays_and_that_is_said(runner: Runner
 
 
 def test_the_plain_engine_tells_its_limits_once_and_its_hits(
-    runner: Runner, engine: Dockerd, tmp_path: Path
+    runner: Runner, docker_engine: Dockerd, tmp_path: Path
 ) -> None:
     context = project(tmp_path / "app")
     flags = ("--engine=docker", "--network=host", "-t", "plain")
-    assert build(runner, context, *flags, DOCKER_HOST=engine.host).code == 0
-    done = build(runner, context, *flags, "--iidfile", str(tmp_path / "iid"), DOCKER_HOST=engine.host)
+    assert build(runner, context, *flags, DOCKER_HOST=docker_engine.host).code == 0
+    done = build(runner, context, *flags, "--iidfile", str(tmp_path / "iid"), DOCKER_HOST=docker_engine.host)
     assert done.err.count("the plain docker engine has no") == 1
     assert set(done.steps().values()) == {"source", "hit_local"}
-    assert engine.client().images.get("plain").id == (tmp_path / "iid").read_text()
+    assert docker_engine.client().images.get("plain").id == (tmp_path / "iid").read_text()
 
 
-def test_a_step_that_fails_on_the_plain_engine(runner: Runner, engine: Dockerd, tmp_path: Path) -> None:
+def test_a_step_that_fails_on_the_plain_engine(
+    runner: Runner, docker_engine: Dockerd, tmp_path: Path
+) -> None:
     context = project(tmp_path / "app", "FROM busybox\nRUN echo said; exit 3\nRUN true\n")
-    done = build(runner, context, "--engine=docker", "--network=host", DOCKER_HOST=engine.host)
+    done = build(runner, context, "--engine=docker", "--network=host", DOCKER_HOST=docker_engine.host)
     assert done.code == 1
     assert done.steps()["RUN echo said; exit 3"] == "failed"
     assert done.err.rstrip().endswith("returned a non-zero code: 3")
@@ -274,10 +267,10 @@ def test_a_step_that_fails_on_the_plain_engine(runner: Runner, engine: Dockerd, 
     ],
 )
 def test_a_refusal_by_the_plain_engine_is_no_engine_failure(
-    runner: Runner, engine: Dockerd, tmp_path: Path, dockerfile: str, flags: tuple[str, ...], code: int
+    runner: Runner, docker_engine: Dockerd, tmp_path: Path, dockerfile: str, flags: tuple[str, ...], code: int
 ) -> None:
     context = project(tmp_path / "app", dockerfile)
-    done = build(runner, context, "--engine=docker", *flags, DOCKER_HOST=engine.host)
+    done = build(runner, context, "--engine=docker", *flags, DOCKER_HOST=docker_engine.host)
     assert done.code == code, done.err
 
 
@@ -301,10 +294,10 @@ IMPOSSIBLE = {
 
 @pytest.mark.parametrize("flag", IMPOSSIBLE)
 def test_what_the_plain_engine_cannot_do_names_the_flag_and_the_engine_that_can(
-    runner: Runner, engine: Dockerd, tmp_path: Path, flag: str
+    runner: Runner, docker_engine: Dockerd, tmp_path: Path, flag: str
 ) -> None:
     context = project(tmp_path / "app")
-    done = build(runner, context, "--engine=docker", *IMPOSSIBLE[flag], DOCKER_HOST=engine.host)
+    done = build(runner, context, "--engine=docker", *IMPOSSIBLE[flag], DOCKER_HOST=docker_engine.host)
     assert done.code == 2, done.err
     assert f"error: {flag}" in done.err
     assert "--engine buildx" in done.err
@@ -329,10 +322,10 @@ def used(runner: Runner, *flags: str, **env: str) -> str:
 
 
 def test_the_order_of_engines(
-    runner: Runner, daemon: Buildkitd, engine: Dockerd, lab: Lab, tmp_path: Path
+    runner: Runner, daemon: Buildkitd, docker_engine: Dockerd, lab: Lab, tmp_path: Path
 ) -> None:
     host = {"DOCKER_HOST": f"unix://{tmp_path}/none.sock"}
-    plain = {"DOCKER_HOST": engine.host}
+    plain = {"DOCKER_HOST": docker_engine.host}
     assert used(runner, **host) == "private"
     # docker's own builder without the containerd image store can't export caches
     assert used(runner, **plain) == "private"
@@ -346,8 +339,8 @@ def test_the_order_of_engines(
     assert used(runner, FASTBUILD_ENGINE="buildx", BUILDX_BUILDER="lab", BUILDKIT_HOST="x") == "buildx"
 
 
-def test_reasons_are_told(runner: Runner, daemon: Buildkitd, engine: Dockerd) -> None:
-    told = fastbuild(runner, "doctor", BUILDKIT_HOST=daemon.address, DOCKER_HOST=engine.host)
+def test_reasons_are_told(runner: Runner, daemon: Buildkitd, docker_engine: Dockerd) -> None:
+    told = fastbuild(runner, "doctor", BUILDKIT_HOST=daemon.address, DOCKER_HOST=docker_engine.host)
     text = told.stdout.decode() + told.stderr.decode()
     assert f"BUILDKIT_HOST is {daemon.address}" in text
     assert "20.10" in text

@@ -18,10 +18,9 @@ from fastbuild.errors import DockerfileSyntax
 from tests.dockerfile.expand_cases import ERRORS, HEREDOCS, NAMES, PORTS, VALUES, WORDS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from tests.lab.engine import Buildkitd
-    from tests.lab.lab import Lab
 
 pytestmark = pytest.mark.live
 
@@ -34,12 +33,6 @@ GENERATED = settings(
     phases=[Phase.generate],
     suppress_health_check=list(HealthCheck),
 )
-
-
-@pytest.fixture(scope="module")
-def daemon(lab: Lab) -> Iterator[Buildkitd]:
-    with lab.buildkitd() as running:
-        yield running
 
 
 def given_args(values: Mapping[str, str]) -> list[str]:

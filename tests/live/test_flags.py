@@ -67,12 +67,6 @@ class Engine:
 
 
 @pytest.fixture(scope="module")
-def daemon(lab: Lab) -> Iterator[Buildkitd]:
-    with lab.buildkitd() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
 def private(warm: Runner, tmp_path_factory: pytest.TempPathFactory) -> Engine:
     gone = f"unix://{tmp_path_factory.mktemp('none')}/none.sock"
     return Engine(warm, {"FASTBUILD_ENGINE": "private", "DOCKER_HOST": gone})

@@ -11,37 +11,15 @@ import pytest
 from tests.live.builds import build, project
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from tests.lab.engine import Buildkitd
-    from tests.lab.lab import Lab
     from tests.lab.runner import Runner
 
 pytestmark = pytest.mark.live
 
 COPY = "FROM scratch\nCOPY f /f\n"
 WHEN = 1_700_000_000
-
-
-@pytest.fixture
-def daemon(lab: Lab) -> Iterator[Buildkitd]:
-    with lab.buildkitd() as running:
-        yield running
-
-
-@pytest.fixture(params=["private", "buildctl", "buildx"])
-def engine(request: pytest.FixtureRequest, daemon: Buildkitd, runner: Runner) -> dict[str, str]:
-    """The environment that makes fastbuild use this engine."""
-    return environment(str(request.param), daemon, runner)
-
-
-def environment(name: str, daemon: Buildkitd, runner: Runner) -> dict[str, str]:
-    if name == "buildx":
-        from tests.live.builders import remote_builder
-
-        return {"FASTBUILD_ENGINE": "buildx", "BUILDX_BUILDER": remote_builder(runner, daemon.address)}
-    return {"FASTBUILD_ENGINE": name, "BUILDKIT_HOST": daemon.address}
 
 
 def twins(folder: Path) -> tuple[Path, Path]:
@@ -57,9 +35,9 @@ def built(folder: Path) -> str:
     return (folder / "f").read_text()
 
 
-def test_raw_buildctl_mixes_projects(daemon: Buildkitd, tmp_path: Path) -> None:
+def test_raw_buildctl_mixes_projects(new_daemon: Buildkitd, tmp_path: Path) -> None:
     for number, context in enumerate(twins(tmp_path)):
-        daemon.build(context, "--output", f"type=local,dest={tmp_path}/out{number}")
+        new_daemon.build(context, "--output", f"type=local,dest={tmp_path}/out{number}")
     assert (built(tmp_path / "out0"), built(tmp_path / "out1")) == ("AAA", "AAA"), (
         "BuildKit no longer mixes projects: the copies of our own can go"
     )
@@ -106,10 +84,10 @@ def nested(folder: Path, mode: int) -> Path:
     return context
 
 
-def test_raw_buildctl_misses_a_directory_s_mode(daemon: Buildkitd, tmp_path: Path) -> None:
+def test_raw_buildctl_misses_a_directory_s_mode(new_daemon: Buildkitd, tmp_path: Path) -> None:
     for mode in (0o755, 0o711):
         context = nested(tmp_path / "app", mode)
-        daemon.build(context, "--output", f"type=local,dest={tmp_path}/out{mode}")
+        new_daemon.build(context, "--output", f"type=local,dest={tmp_path}/out{mode}")
     assert (tmp_path / f"out{0o711}" / "mode").read_text() == "755\n", (
         "BuildKit now sees modes of directories: generations of copies can go"
     )

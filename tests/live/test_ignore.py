@@ -15,20 +15,13 @@ from fastbuild.errors import UsageError
 from tests.dockerfile.ignore_cases import BAD, CASES, TREE, kept, plant
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from tests.lab.engine import Buildkitd
-    from tests.lab.lab import Lab
 
 pytestmark = pytest.mark.live
 
 COPY = "FROM scratch\nCOPY . /\n"
-
-
-@pytest.fixture(scope="module")
-def daemon(lab: Lab) -> Iterator[Buildkitd]:
-    with lab.buildkitd() as running:
-        yield running
 
 
 def sent(daemon: Buildkitd, folder: Path, contexts: Sequence[Path]) -> list[set[str]]:

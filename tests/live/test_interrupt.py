@@ -17,13 +17,10 @@ from tests.lab.faults import Rule, Stall, Truncate, on
 from tests.lab.proxy import FaultProxy
 from tests.live.builds import build, fastbuild, project
 from tests.live.started import Started, in_background, on_a_terminal, processes, wait_until
-from tests.live.test_hazards import environment
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
-    from tests.lab.engine import Buildkitd
     from tests.lab.lab import Lab
     from tests.lab.runner import Runner
 
@@ -31,18 +28,6 @@ pytestmark = pytest.mark.live
 
 HANG = 5.0
 """Seconds. The promise is one second; tests share machines that may be busy."""
-
-
-@pytest.fixture
-def daemon(lab: Lab) -> Iterator[Buildkitd]:
-    with lab.buildkitd() as running:
-        yield running
-
-
-@pytest.fixture(params=["private", "buildctl", "buildx"])
-def engine(request: pytest.FixtureRequest, daemon: Buildkitd, runner: Runner) -> dict[str, str]:
-    """The environment that makes fastbuild use this engine."""
-    return environment(str(request.param), daemon, runner)
 
 
 @pytest.fixture

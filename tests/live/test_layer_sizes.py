@@ -10,10 +10,8 @@ import pytest
 
 from tests.live.builders import remote_builder
 from tests.live.builds import build, fastbuild, project
-from tests.live.dockerd import dockerd
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from tests.lab.lab import Lab
@@ -44,12 +42,6 @@ CMD ["x"]
 """
 TOOL, WORKDIR, BIG, DATA, CHMOD, COPIED, NOTE = 2, 5, 6, 11, 12, 13, 14
 MB = 1_000_000
-
-
-@pytest.fixture(scope="module")
-def engine(lab: Lab) -> Iterator[Dockerd]:
-    with dockerd(lab.registry) as running:
-        yield running
 
 
 @pytest.fixture
@@ -131,14 +123,14 @@ def test_each_platform_has_its_own_sizes(runner: Runner, tmp_path: Path) -> None
     assert amd[4] == arm[4]
 
 
-def test_the_docker_engine_tells_them(runner: Runner, engine: Dockerd, tmp_path: Path) -> None:
+def test_the_docker_engine_tells_them(runner: Runner, docker_engine: Dockerd, tmp_path: Path) -> None:
     text = "FROM busybox:latest\nARG X=1\nENV A=$X\nWORKDIR /w\nCOPY data /data\n"
     text += 'RUN head -c 5000000 /dev/zero > /big\nONBUILD RUN false\nCMD ["x"]\n'
     context = project(tmp_path / "app", text, data="d" * 70_000)
     flags = ("--engine=docker", "--network=host", "-t", "sized")
 
     def found() -> dict[str, tuple[int | None, bool | None]]:
-        record = build(runner, context, *flags, DOCKER_HOST=engine.host).record
+        record = build(runner, context, *flags, DOCKER_HOST=docker_engine.host).record
         assert record is not None
         steps = record["timing"]["steps"]
         return {s["instruction"].split()[0]: (s["size"], s["compressed"]) for s in steps if s["size"]}
@@ -148,12 +140,12 @@ def test_the_docker_engine_tells_them(runner: Runner, engine: Dockerd, tmp_path:
 
 
 def test_buildx_tells_them_for_what_it_loads(
-    lab: Lab, runner: Runner, engine: Dockerd, context: Path
+    lab: Lab, runner: Runner, docker_engine: Dockerd, context: Path
 ) -> None:
     with lab.buildkitd() as daemon:
         builder = remote_builder(runner, daemon.address)
         flags = ("--builder", builder, "--load")
-        found = sizes(build(runner, context, *flags, DOCKER_HOST=engine.host))
+        found = sizes(build(runner, context, *flags, DOCKER_HOST=docker_engine.host))
     assert found[CHMOD][1] is False
     assert (found[CHMOD][0], found[COPIED][0], found[TOOL][0]) == (3 * MB, 2 * MB, None)
 

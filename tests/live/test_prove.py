@@ -19,7 +19,6 @@ from fastbuild.reorder.prove import Proof, Verdict, prove
 from fastbuild.request import BuildRequest
 from tests.live.builders import remote_builder
 from tests.live.builds import project
-from tests.live.dockerd import dockerd
 from tests.live.started import processes, wait_until
 
 if TYPE_CHECKING:
@@ -33,18 +32,6 @@ if TYPE_CHECKING:
     from tests.live.dockerd import Dockerd
 
 pytestmark = pytest.mark.live
-
-
-@pytest.fixture(scope="module")
-def daemon(lab: Lab) -> Iterator[Buildkitd]:
-    with lab.buildkitd() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def engine(lab: Lab) -> Iterator[Dockerd]:
-    with dockerd(lab.registry) as running:
-        yield running
 
 
 @contextmanager
@@ -310,7 +297,7 @@ def test_other_engines_prove_as_well(
     proof: Callable[..., Proof],
     warm: Runner,
     daemon: Buildkitd,
-    engine: Dockerd,
+    docker_engine: Dockerd,
     tmp_path: Path,
 ) -> None:
     context = project(tmp_path / "app")
@@ -322,7 +309,7 @@ def test_other_engines_prove_as_well(
     elif name == "buildx":
         env["BUILDX_BUILDER"] = remote_builder(warm, daemon.address)
     else:
-        env["DOCKER_HOST"] = engine.host
+        env["DOCKER_HOST"] = docker_engine.host
         flags["network"] = "host"
     run = "RUN cat /proc/uptime > /now; echo 1 > /f; ln /f /g; chmod 4755 /f"
     original = f"FROM busybox\nCOPY . /app\n{run}\nCMD sh\n"
@@ -334,7 +321,7 @@ def test_other_engines_prove_as_well(
     found = proof(original, original.replace("chmod 4755", "chmod 755"), **flags)
     assert seen(found) == {("/f", "mode"), ("/g", "mode")}
     if name == "docker":
-        assert [image for image in engine.client().images.list() if not image.tags] == []
+        assert [image for image in docker_engine.client().images.list() if not image.tags] == []
 
 
 def test_platforms_and_a_fixed_date(proof: Callable[..., Proof]) -> None:

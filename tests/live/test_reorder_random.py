@@ -20,12 +20,10 @@ from fastbuild.reorder.verify import problem
 from tests.reorder.random_files import Example, examples
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from fastbuild.images.archive import Image
     from tests.lab.engine import Buildkitd
-    from tests.lab.lab import Lab
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(0)]
 
@@ -35,12 +33,6 @@ SECONDS = 120
 """For one build, which takes one; a random RUN may never end (`cp -r` into itself)."""
 LEAST_COMPARED = 0.3
 """Of all examples, the share that must be rewritten, buildable and so compared."""
-
-
-@pytest.fixture(scope="module")
-def daemon(lab: Lab) -> Iterator[Buildkitd]:
-    with lab.buildkitd() as running:
-        yield running
 
 
 class Builder:

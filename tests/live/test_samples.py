@@ -12,7 +12,6 @@ from tests.lab.languages import add_languages, families_of
 from tests.samples import SAMPLES, change, lay_out
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from tests.lab.engine import Buildkitd
@@ -21,12 +20,6 @@ if TYPE_CHECKING:
 
 # The first run on a machine makes the base images.
 pytestmark = [pytest.mark.live, pytest.mark.timeout(900)]
-
-
-@pytest.fixture(scope="module")
-def daemon(lab: Lab) -> Iterator[Buildkitd]:
-    with lab.buildkitd() as running:
-        yield running
 
 
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.name)

@@ -18,13 +18,13 @@ from typing import TYPE_CHECKING, Self
 
 import pytest
 
+from tests.live.builders import environment
 from tests.live.builds import build, fastbuild, project
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import TracebackType
 
-    from tests.lab.engine import Buildkitd
     from tests.lab.lab import Lab
     from tests.lab.runner import Runner
     from tests.live.builds import Built
@@ -267,7 +267,7 @@ def test_keys_typed_into_a_raw_cache_option_go_no_further(
     typed = raw(lab, access_key_id=lab.s3.access_key, secret_access_key=lab.s3.secret_key)
     none = {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}
     with lab.buildkitd() as daemon:
-        none |= _engine(engine, daemon, runner)
+        none |= environment(engine, daemon, runner)
         done = plant.build(runner, context, "--cache-to", typed, "--cache-from", typed, **none)
         private = f"unix://{runner.folder}/run/fastbuild/buildkitd.sock"
         said = daemon_s_history(lab.tools.buildctl, private if engine == "private" else daemon.address)
@@ -283,12 +283,6 @@ def test_keys_typed_into_a_raw_cache_option_go_no_further(
     if engine == "private":
         assert found.pop("run/fastbuild/aws-credentials") == {"aws-secret", "aws-key"}
     assert found == {}
-
-
-def _engine(name: str, daemon: Buildkitd, runner: Runner) -> dict[str, str]:
-    from tests.live.test_hazards import environment
-
-    return environment(name, daemon, runner)
 
 
 ARGUMENT = """\
