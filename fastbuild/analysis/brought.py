@@ -7,6 +7,8 @@ import re
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
+from fastbuild.hierarchy import covers
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -128,7 +130,7 @@ def copied(subject: Subject, step: Step, only: str | None = None) -> Iterator[Co
 
 def _covers(source: str, path: str) -> bool:
     """Whether copying `source` brings `path`; `*` stops at slashes, `**` doesn't."""
-    if not source or path == source or path.startswith(source + "/"):
+    if not source or covers(source, path):
         return True
     if not _is_pattern(source):
         return False

@@ -6,6 +6,7 @@ import posixpath
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from fastbuild import hierarchy
 from fastbuild.analysis.commands import Kind
 
 if TYPE_CHECKING:
@@ -71,14 +72,13 @@ def cache_mounts(step: Step) -> tuple[str, ...]:
 
 
 def covers(mount: str, path: str) -> bool:
-    """Whether `path` lies in `mount`."""
-    mount, path = posixpath.normpath(mount), posixpath.normpath(path)
-    return path == mount or path.startswith(mount.rstrip("/") + "/")
+    """Whether `path` lies in `mount`, both as written."""
+    return hierarchy.covers(posixpath.normpath(mount), posixpath.normpath(path))
 
 
 def overlaps(mount: str, path: str) -> bool:
-    """Whether one of the two lies in the other."""
-    return covers(mount, path) or covers(path, mount)
+    """Whether one of the two lies in the other, both as written."""
+    return hierarchy.overlaps(posixpath.normpath(mount), posixpath.normpath(path))
 
 
 def home_caches(tool: str) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from fastbuild.dockerfile.lexer import BLANK
 from fastbuild.errors import UsageError
+from fastbuild.hierarchy import covers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -198,4 +199,4 @@ class Ignore:
             return False
         if not self._literal_exceptions:
             return True
-        return any(f"{rule.base}/".startswith(f"{directory}/") for rule in self._exceptions)
+        return any(covers(directory, rule.base) for rule in self._exceptions)

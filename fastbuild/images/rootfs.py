@@ -11,10 +11,11 @@ from collections import defaultdict
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from fastbuild.hierarchy import ancestors
 from fastbuild.images.entries import Entry, Kind, unreadable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Set
+    from collections.abc import Iterable, Mapping, Set
 
     from fastbuild.images.entries import Layer
 
@@ -31,13 +32,6 @@ def merge(layers: Iterable[Layer]) -> Mapping[str, Entry]:
     for number, layer in enumerate(layers):
         root.apply(layer, number)
     return root.finished()
-
-
-def ancestors(path: str) -> Iterator[str]:
-    """`/a/b/c` → `/a/b`, `/a`, `/`."""
-    while path != "/":
-        path = posixpath.dirname(path)
-        yield path
 
 
 class _Root:
@@ -61,7 +55,11 @@ class _Root:
     def _remove(self, removed: Set[str], emptied: Set[str]) -> None:
         gone = removed | emptied
         doomed = [
-            path for path in self.files if path in removed or any(above in gone for above in ancestors(path))
+            path
+            for path in self.files
+            if path in removed
+            or ("/" in gone and path != "/")
+            or any(above in gone for above in ancestors(path))
         ]
         for path in doomed:
             del self.files[path]
@@ -80,7 +78,7 @@ class _Root:
         if before is not None and before.kind is Kind.DIRECTORY and entry.kind is not Kind.DIRECTORY:
             self._remove({path}, set())
         for above in ancestors(path):
-            if above in self.files or above == "/":
+            if above in self.files:
                 break
             self.files[above] = Entry(kind=Kind.DIRECTORY, mode=0o755, uid=0, gid=0, layer=entry.layer)
         if Kind.SYMLINK in (entry.kind, before.kind if before else None):

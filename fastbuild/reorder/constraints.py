@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from fastbuild.analysis.reach import root_base
-from fastbuild.reorder.effects import Trust, covers
+from fastbuild.hierarchy import ancestors, covers
+from fastbuild.reorder.effects import Trust
 from fastbuild.reorder.nodes import EXISTING, Node, nodes_of
-from fastbuild.reorder.paths import PathSet, ancestors
+from fastbuild.reorder.paths import PathSet
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -15,7 +15,8 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from fastbuild.reorder.paths import PathSet, ancestors, canonical
+from fastbuild.hierarchy import ancestors
+from fastbuild.reorder.paths import PathSet, canonical
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

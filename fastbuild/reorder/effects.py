@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import TYPE_CHECKING, Protocol
 
+from fastbuild.hierarchy import covers
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
@@ -80,11 +82,6 @@ def overlap(first: Iterable[str], second: Iterable[str]) -> str | None:
             if covers(path, other) or covers(other, path):
                 return path if covers(other, path) else other
     return None
-
-
-def covers(tree: str, path: str) -> bool:
-    """Whether `path` is `tree` or below it."""
-    return path == tree or path.startswith(tree if tree.endswith("/") else tree + "/")
 
 
 class Place(Protocol):

@@ -9,8 +9,9 @@ from __future__ import annotations
 import posixpath
 from typing import TYPE_CHECKING
 
+from fastbuild.hierarchy import covers
 from fastbuild.reorder.copying import copied, is_directory
-from fastbuild.reorder.effects import Effects, Trust, covers
+from fastbuild.reorder.effects import Effects, Trust
 
 if TYPE_CHECKING:
     from fastbuild.analysis.facts import Step

@@ -11,8 +11,8 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from fastbuild.hierarchy import ancestors
 from fastbuild.images.compare import ABSENT, Difference, aspects, config_differences, settings, shown, unequal
-from fastbuild.images.rootfs import ancestors
 from fastbuild.reorder.alike import Alike, alike, shape
 from fastbuild.reorder.own import is_own
 

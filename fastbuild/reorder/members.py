@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from fastbuild.dockerfile.parse import parse
-from fastbuild.reorder.effects import covers
+from fastbuild.hierarchy import covers
 from fastbuild.reorder.nodes import nodes_of
 from fastbuild.reorder.rewrite import reordered
 from fastbuild.reorder.split import file_lines

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 from fastbuild.analysis.bases import RUNS_AS_ROOT, image
 from fastbuild.analysis.reach import lineage
 from fastbuild.dockerfile.expand import references
+from fastbuild.hierarchy import ancestors, covers
 from fastbuild.reorder.copying import copied
-from fastbuild.reorder.effects import SYSTEM, Effects, Trust, covers, unknown
+from fastbuild.reorder.effects import SYSTEM, Effects, Trust, unknown
 from fastbuild.reorder.evidence import traced_effects
 from fastbuild.reorder.given import UNSURE, Known
-from fastbuild.reorder.paths import PathSet, ancestors, canonical
+from fastbuild.reorder.paths import PathSet, canonical
 from fastbuild.reorder.place import At, Laid
 from fastbuild.reorder.script import SEARCHED, STEERING, script_effects
 from fastbuild.reorder.tools.environment import ANY_BUT_STAMPS, COMMON, is_stamp, matters

@@ -9,7 +9,7 @@ from functools import cached_property, lru_cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from fastbuild.reorder.effects import covers
+from fastbuild.hierarchy import ancestors, covers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -33,12 +33,6 @@ def canonical(path: str) -> str:
         if covers(link, path):
             return target + path[len(link) :]
     return path
-
-
-def ancestors(path: str) -> Iterator[str]:
-    """The directories above `path`, nearest first, without `/`."""
-    while (path := posixpath.dirname(path)) not in ("/", ""):
-        yield path
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,8 @@ from bisect import bisect_left
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from fastbuild.reorder.effects import SYSTEM, covers
+from fastbuild.hierarchy import covers, overlaps
+from fastbuild.reorder.effects import SYSTEM
 from fastbuild.reorder.paths import canonical
 
 if TYPE_CHECKING:
@@ -117,4 +118,4 @@ class At:
     def doubtful(self, path: str) -> bool:
         """See `effects.Place`."""
         path = canonical(path)
-        return any(covers(other, path) or covers(path, other) for other in self.laid.doubted)
+        return any(overlaps(other, path) for other in self.laid.doubted)

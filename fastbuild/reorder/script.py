@@ -8,8 +8,9 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from fastbuild.dockerfile.shell import Word
+from fastbuild.hierarchy import covers
 from fastbuild.reorder.commands import GLOB, HANDLERS, tree
-from fastbuild.reorder.effects import NONE, Effects, Trust, covers, unknown
+from fastbuild.reorder.effects import NONE, Effects, Trust, unknown
 from fastbuild.reorder.flow import Flow, flow
 from fastbuild.reorder.lists import filled, gathered
 from fastbuild.reorder.named import named_files, rewritten

@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from fastbuild.reorder.effects import covers
+from fastbuild.hierarchy import covers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

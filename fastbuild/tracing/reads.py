@@ -6,6 +6,8 @@ import json
 from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any
 
+from fastbuild.hierarchy import covers
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
@@ -80,7 +82,7 @@ def broken_guards(
     broken = []
     for path in reads.absent:
         source = _source(path, mapping)
-        copied = any(_is_within(target, path) for target in mapping)
+        copied = any(covers(path, target) for target in mapping)
         if copied or (source is not None and exists(source)):
             broken.append(path)
     for path, before in zip(reads.listed, reads.entries, strict=True):
@@ -97,16 +99,12 @@ def broken_guards(
 
 
 def _inside(path: str, mapping: Mapping[str, str]) -> Iterable[str]:
-    return (target for target in mapping if target != path and _is_within(target, path))
-
-
-def _is_within(path: str, folder: str) -> bool:
-    return path == folder or path.startswith(folder.rstrip("/") + "/")
+    return (target for target in mapping if target != path and covers(path, target))
 
 
 def _source(path: str, mapping: Mapping[str, str]) -> str | None:
     """The context path of a container path; None when it does not come from the context."""
-    above = [target for target in mapping if _is_within(path, target)]
+    above = [target for target in mapping if covers(target, path)]
     if not above:
         return None
     target = max(above, key=len)

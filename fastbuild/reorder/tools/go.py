@@ -10,7 +10,8 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING
 
-from fastbuild.reorder.effects import NONE, Effects, covers
+from fastbuild.hierarchy import covers
+from fastbuild.reorder.effects import NONE, Effects
 from fastbuild.reorder.tools.assigned import Unclear
 from fastbuild.reorder.tools.environment import COMMON, GIT
 from fastbuild.reorder.tools.go_mod import go_module

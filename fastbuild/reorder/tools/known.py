@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from functools import wraps
 from typing import TYPE_CHECKING, Any, cast
 
-from fastbuild.reorder.effects import Effects, Trust, covers, unknown
+from fastbuild.hierarchy import covers
+from fastbuild.reorder.effects import Effects, Trust, unknown
 from fastbuild.reorder.tools.assigned import Unclear, assigned
 
 if TYPE_CHECKING:

@@ -6,7 +6,8 @@ import posixpath
 import sys
 from typing import TYPE_CHECKING
 
-from fastbuild.reorder.effects import Effects, covers
+from fastbuild.hierarchy import covers
+from fastbuild.reorder.effects import Effects
 from fastbuild.reorder.tools.known import RUST_SHIMS, SHIMS, guarded, join, own_build, upwards
 from fastbuild.reorder.tools.options import Syntax, names, parse
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from fastbuild.dockerfile.shell import read_script
-from fastbuild.reorder.effects import covers, unknown
+from fastbuild.hierarchy import covers, overlaps
+from fastbuild.reorder.effects import unknown
 from fastbuild.reorder.tools import tool_for, unwrap
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ class MemoryPlace:
         return tuple(sorted(each for each in self.files if covers(directory, each) and each != directory))
 
     def doubtful(self, path: str) -> bool:
-        return any(covers(path, each) or covers(each, path) for each in self.written)
+        return any(overlaps(path, each) for each in self.written)
 
     def _changed(self, path: str) -> bool:
         return any(covers(each, path) for each in self.written)
