@@ -19,12 +19,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from fastbuild.reorder.effects import Trust, covers
+from fastbuild.hierarchy import covers
+from fastbuild.reorder.effects import Trust
 from tests.reorder.tools.places import MemoryPlace, effects, from_disk
 from tests.reorder.tools.tracer import Seen, trace
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from fastbuild.reorder.effects import Effects
 
@@ -152,6 +153,17 @@ MAVEN_FILES: Files = {
 }
 _TARGETS = "names targets; nothing that is fetched depends on them"
 _GLOB = "looks for members, whose manifests are in the answer"
+_ADDRESSES = ((r"https?:(/.*)?", "pip asks whether an address is a file"),)
+_PNPM = (
+    (r"_tmp_\w+", "made and removed, to see what links work"),
+    (r"!.*", "a pattern taken for a path"),
+)
+_NODE_FOLDERS = (".", "packages", "packages/a", "packages/b")
+
+
+def _each(folders: Iterable[str], why: str) -> tuple[tuple[str, str], ...]:
+    return tuple((folder, why) for folder in folders)
+
 
 CASES = (
     Case(
@@ -161,7 +173,7 @@ CASES = (
         command="pip install --no-compile -r requirements.txt",
         result=("{venv}/lib",),
         noise=r".*\.pyc",
-        harmless=((r"https?:(/.*)?", "pip asks whether an address is a file"),),
+        harmless=_ADDRESSES,
         needs_not=("app.py", "demo/__init__.py"),
     ),
     Case(
@@ -169,7 +181,7 @@ CASES = (
         program="pip",
         files=PIP_FILES,
         command="python -m pip install --no-compile -r requirements.txt",
-        harmless=((r"https?:(/.*)?", "pip asks whether an address is a file"),),
+        harmless=_ADDRESSES,
         listed=(
             (".", "the current directory is on sys.path; what could be imported from it is in the answer"),
         ),
@@ -218,11 +230,8 @@ CASES = (
         before="pnpm install --lockfile-only",
         command="pnpm install --frozen-lockfile",
         result=("node_modules", "packages/b/node_modules"),
-        harmless=(
-            (r"_tmp_\w+", "made and removed, to see what links work"),
-            (r"!.*", "a pattern taken for a path"),
-        ),
-        listed=(*((d, _GLOB) for d in (".", "packages", "packages/a", "packages/b")),),
+        harmless=_PNPM,
+        listed=_each(_NODE_FOLDERS, _GLOB),
         noise=r".*/(\.modules\.yaml|\.pnpm-workspace-state.*)",
         trust=Trust.LIKELY,
         needs_not=("packages/a/index.js", "src/index.js"),
@@ -233,10 +242,7 @@ CASES = (
         files=NODE_PNPM,
         before="pnpm install --lockfile-only",
         command="pnpm fetch",
-        harmless=(
-            (r"_tmp_\w+", "made and removed, to see what links work"),
-            (r"!.*", "a pattern taken for a path"),
-        ),
+        harmless=_PNPM,
         listed=((".", _GLOB),),
         trust=Trust.LIKELY,
         needs_not=("packages/a/index.js", "src/index.js"),
@@ -248,12 +254,7 @@ CASES = (
         before="yarn install --ignore-scripts",
         command="yarn install --frozen-lockfile",
         result=("node_modules",),
-        listed=(
-            *(
-                (d, "its manifest and README are looked for")
-                for d in (".", "packages", "packages/a", "packages/b")
-            ),
-        ),
+        listed=_each(_NODE_FOLDERS, "its manifest and README are looked for"),
         harmless=(
             (r"packages/\w+/(\.yarn-metadata\.json|README.*|readme.*)", "looked for beside a manifest"),
         ),
@@ -282,10 +283,7 @@ CASES = (
             (r"(.*/)?(src/bin|tests|examples|benches)", _TARGETS),
             (r"(.*/)?README(\.\w+)?", "only asked for, to fill in a default"),
         ),
-        listed=(
-            *((d, _TARGETS) for d in ("src/bin", "tests", "examples", "benches")),
-            *((d, _GLOB) for d in (".", "crates")),
-        ),
+        listed=_each(("src/bin", "tests", "examples", "benches"), _TARGETS) + _each((".", "crates"), _GLOB),
         needs_not=("src/other.rs", "src/bin/second.rs", "tests/it.rs", "crates/near/src/deep.rs"),
     ),
     Case(
@@ -323,14 +321,20 @@ class Workshop:
         return self.root / path.format(home=self.home, venv=self.venv)
 
 
+def _venv(directory: Path, *options: str) -> Path:
+    """A new virtual environment's bin directory."""
+    subprocess.run([sys.executable, "-m", "venv", *options, str(directory)], check=True)
+    return directory / "bin"
+
+
 @cache
 def _tools(kind: str, base: str) -> str:
     """A bin directory with tools that the machine may lack, from the registries."""
     directory = Path(base) / kind
     if kind == "python":
-        subprocess.run([sys.executable, "-m", "venv", str(directory)], check=True)
-        subprocess.run([str(directory / "bin/pip"), "install", "-q", "uv"], check=True)
-        return str(directory / "bin")
+        programs = _venv(directory)
+        subprocess.run([str(programs / "pip"), "install", "-q", "uv"], check=True)
+        return str(programs)
     directory.mkdir()
     (directory / "package.json").write_text("{}")
     install = ["npm", "install", "--no-audit", "--no-fund", "--silent", "pnpm@9", "yarn@1"]
@@ -343,7 +347,11 @@ def toolbox(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("tools")
 
 
-@pytest.fixture(params=CASES, ids=lambda case: case.name.replace(" ", "-"))
+def _id(case: Case) -> str:
+    return case.name.replace(" ", "-")
+
+
+@pytest.fixture(params=CASES, ids=_id)
 def case(request: pytest.FixtureRequest) -> Case:
     found: Case = request.param
     if shutil.which("strace") is None:
@@ -367,10 +375,10 @@ def workshop(case: Case, tmp_path: Path, toolbox: Path) -> Iterator[Workshop]:
     path = [env["PATH"]]
     if case.program in ("pnpm", "yarn"):
         path.insert(0, _tools("node", str(toolbox)))
-    if case.program in ("pip", "uv"):
-        without = ["--without-pip"] if case.program == "uv" else []
-        subprocess.run([sys.executable, "-m", "venv", *without, str(venv)], check=True)
-        path[:0] = [str(venv / "bin"), *([_tools("python", str(toolbox))] if case.program == "uv" else [])]
+    if case.program == "pip":
+        path.insert(0, str(_venv(venv)))
+    if case.program == "uv":
+        path[:0] = [str(_venv(venv, "--without-pip")), _tools("python", str(toolbox))]
     rustup = os.environ.get("RUSTUP_HOME", str(Path.home() / ".rustup"))
     env |= {
         "HOME": str(home),
@@ -383,21 +391,30 @@ def workshop(case: Case, tmp_path: Path, toolbox: Path) -> Iterator[Workshop]:
     subprocess.run(["chmod", "-R", "u+w", str(tmp_path)], check=False)
 
 
-def _write(root: Path, files: Files) -> None:
-    for path, text in {**NOISE, **files}.items():
-        (root / path).parent.mkdir(parents=True, exist_ok=True)
-        (root / path).write_text(text)
+def _write(root: Path, files: Mapping[str, str | None]) -> None:
+    """Names may be absolute."""
+    for name, text in files.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text or "")
 
 
-def _prepared(case: Case, workshop: Workshop) -> MemoryPlace:
-    _write(workshop.root, case.files)
+def _emptied(directory: Path) -> None:
+    shutil.rmtree(directory)
+    directory.mkdir()
+
+
+def _asked(case: Case, workshop: Workshop) -> tuple[MemoryPlace, str, Effects]:
+    """The project with its lock file, before the command; the command; and what it may touch."""
+    _write(workshop.root, {**NOISE, **case.files})
     if case.before:
         workshop.run(case.before)
     for leftover in ("node_modules", "packages/a/node_modules", "packages/b/node_modules", ".venv"):
         shutil.rmtree(workshop.root / leftover, ignore_errors=True)
-    shutil.rmtree(workshop.home)
-    workshop.home.mkdir()
-    return from_disk(workshop.root, env=workshop.env, home=str(workshop.home))
+    _emptied(workshop.home)
+    place = from_disk(workshop.root, env=workshop.env, home=str(workshop.home))
+    command = case.command.format(home=workshop.home)
+    return place, command, effects(command, place)
 
 
 def _unexplained(case: Case, workshop: Workshop, seen: Seen, found: Effects) -> list[str]:
@@ -406,19 +423,21 @@ def _unexplained(case: Case, workshop: Workshop, seen: Seen, found: Effects) -> 
     wrong: list[str] = []
     for path in sorted(seen.looked | seen.listed | seen.changed):
         relative = os.path.relpath(path, workshop.root)
-        if (
-            not covers(top, path)
-            or any(covers(each, path) for each in found.writes)
-            or _harmless(case, relative)
-        ):
+        if not covers(top, path) or _covered(found.writes, path) or _harmless(case, relative):
             continue
         if path in seen.changed:
             wrong.append(f"changed {relative}")
-        elif path in seen.listed and not any(covers(each, path) for each in found.reads):
-            wrong += [] if relative in dict(case.listed) else [f"listed {relative}"]
+        elif relative in dict(case.listed):
+            continue
+        elif path in seen.listed and not _covered(found.reads, path):
+            wrong.append(f"listed {relative}")
         elif not any(covers(each, path) or covers(path, each) for each in found.reads | found.writes):
-            wrong += [] if relative in dict(case.listed) else [f"looked at {relative}"]
+            wrong.append(f"looked at {relative}")
     return wrong
+
+
+def _covered(places: Iterable[str], path: str) -> bool:
+    return any(covers(place, path) for place in places)
 
 
 def _harmless(case: Case, relative: str) -> bool:
@@ -439,10 +458,13 @@ def _installed(case: Case, workshop: Workshop) -> dict[str, str]:
     return found
 
 
+def _locks(root: Path) -> dict[str, str]:
+    """The text of each lock file."""
+    return {p.name: p.read_text() for p in root.iterdir() if "lock" in p.name or p.name == "go.sum"}
+
+
 def test_a_tool_touches_only_what_its_effects_hold(case: Case, workshop: Workshop, tmp_path: Path) -> None:
-    place = _prepared(case, workshop)
-    command = case.command.format(home=workshop.home)
-    found = effects(command, place)
+    _, command, found = _asked(case, workshop)
     assert not found.unknown, found.unknown
     assert found.trust == case.trust, found.doubts
     seen = trace(command.split(), cwd=workshop.root, env=workshop.env, out=tmp_path / "trace")
@@ -453,35 +475,21 @@ def test_a_tool_touches_only_what_its_effects_hold(case: Case, workshop: Worksho
     assert _unexplained(case, workshop, seen, found) == []
 
 
-@pytest.mark.parametrize(
-    "case",
-    [case for case in CASES if case.result],
-    indirect=True,
-    ids=lambda case: case.name.replace(" ", "-"),
-)
+@pytest.mark.parametrize("case", [case for case in CASES if case.result], indirect=True, ids=_id)
 def test_a_tool_installs_the_same_from_the_files_of_its_effects(case: Case, workshop: Workshop) -> None:
-    place = _prepared(case, workshop)
-    command = case.command.format(home=workshop.home)
-    found = effects(command, place)
+    place, command, found = _asked(case, workshop)
     workshop.run(command)
     whole = _installed(case, workshop)
     assert whole
-    lock = {p.name: p.read_text() for p in workshop.root.iterdir() if "lock" in p.name or p.name == "go.sum"}
-    shutil.rmtree(workshop.root)
-    shutil.rmtree(workshop.home)
-    workshop.home.mkdir()
-    workshop.root.mkdir()
+    locks = _locks(workshop.root)
+    _emptied(workshop.root)
+    _emptied(workshop.home)
     if case.program == "pip":
-        subprocess.run([sys.executable, "-m", "venv", "--clear", str(workshop.venv)], check=True)
-    needed = {
-        path: text for path, text in place.files.items() if any(covers(each, path) for each in found.reads)
-    }
-    for path, text in needed.items():
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
-        Path(path).write_text(text or "")
+        _venv(workshop.venv, "--clear")
+    needed = {path: text for path, text in place.files.items() if _covered(found.reads, path)}
+    _write(workshop.root, needed)
     for name in case.needs_not:
         assert str(workshop.root / name) not in needed
     workshop.run(command)
     assert _installed(case, workshop) == whole
-    after = {p.name: p.read_text() for p in workshop.root.iterdir() if "lock" in p.name or p.name == "go.sum"}
-    assert after == lock
+    assert _locks(workshop.root) == locks
