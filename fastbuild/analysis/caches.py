@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from fastbuild import hierarchy
 from fastbuild.analysis.commands import Kind
+from fastbuild.dockerfile.model import mount_target
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -67,8 +68,8 @@ _SYSTEM_CACHES: Mapping[str, tuple[str, ...]] = MappingProxyType(
 def cache_mounts(step: Step) -> tuple[str, ...]:
     """The absolute targets of the RUN's cache mounts."""
     mounts = [mount for mount in step.instruction.mounts() if mount["type"] == "cache"]
-    found = [mount.get("target") or mount.get("dst") or mount.get("destination") or "" for mount in mounts]
-    return tuple(step.absolute(step.expanded(target)) or target for target in found)
+    targets = [mount_target(mount) for mount in mounts]
+    return tuple(step.absolute(step.expanded(target)) or target for target in targets)
 
 
 def covers(mount: str, path: str) -> bool:

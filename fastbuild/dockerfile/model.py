@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +36,11 @@ class Flag:
             key, separator, value = item.partition("=")
             found[key.strip().lower()] = value.strip("\"'") if separator else "true"
         return found
+
+
+def mount_target(options: Mapping[str, str]) -> str:
+    """Where a mount with these `Flag.options` appears, by any of its three names; empty without one."""
+    return options.get("target") or options.get("dst") or options.get("destination") or ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from fastbuild.analysis.bases import RUNS_AS_ROOT, image
 from fastbuild.analysis.reach import lineage
 from fastbuild.dockerfile.expand import references
+from fastbuild.dockerfile.model import mount_target
 from fastbuild.hierarchy import ancestors, covers
 from fastbuild.reorder.copying import copied
 from fastbuild.reorder.effects import SYSTEM, Effects, Trust, unknown
@@ -333,7 +334,7 @@ def _mounted(step: Step, laid: Laid) -> tuple[Laid, frozenset[str]] | None:
     shadows = set()
     seen = laid
     for mount in step.instruction.mounts():
-        target = _target(mount)
+        target = mount_target(mount)
         if mount["type"] not in _SHADOWING:
             continue
         if not target or "$" in target or "$" in mount.get("source", ""):
@@ -349,11 +350,7 @@ def _mounted(step: Step, laid: Laid) -> tuple[Laid, frozenset[str]] | None:
 def _caches(step: Step) -> frozenset[str]:
     """The cache mounts' ids: what one RUN leaves there, the next one finds."""
     mounts = [mount for mount in step.instruction.mounts() if mount["type"] == "cache"]
-    return frozenset(mount.get("id") or posixpath.normpath(_target(mount)) for mount in mounts)
-
-
-def _target(mount: Mapping[str, str]) -> str:
-    return mount.get("target") or mount.get("dst") or mount.get("destination") or ""
+    return frozenset(mount.get("id") or posixpath.normpath(mount_target(mount)) for mount in mounts)
 
 
 def _without_links(nodes: tuple[Node, ...], links: frozenset[str]) -> tuple[Node, ...]:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from fastbuild.dockerfile.model import Flag
+from fastbuild.dockerfile.model import Flag, mount_target
 from fastbuild.dockerfile.parse import parse
 
 FILE = parse(
@@ -70,6 +70,12 @@ def test_flags_and_pairs_are_read_from_an_instruction() -> None:
         {"type": "bind", "source": "d", "target": "/e", "ro": "true"},
     )
     assert env.pairs() == (("g", "h"), ("i", '"j k"'))
+
+
+@pytest.mark.parametrize("name", ["target", "dst", "destination"])
+def test_a_mount_s_target_has_three_names(name: str) -> None:
+    assert mount_target(Flag("mount", f"type=cache,{name}=/c").options) == "/c"
+    assert mount_target({"type": "cache"}) == ""
 
 
 @pytest.mark.parametrize(

@@ -35,6 +35,7 @@ from fastbuild.analysis.about import about, rewritten
 from fastbuild.analysis.caches import overlaps
 from fastbuild.analysis.commands import Kind, actions
 from fastbuild.analysis.finding import Level, Safety
+from fastbuild.dockerfile.model import mount_target
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -61,10 +62,9 @@ def check(subject: Subject) -> Iterator[Finding]:
 
 def _is_shared_apt_cache(flag: Flag) -> bool:
     options = flag.options
-    target = options.get("target") or options.get("dst") or options.get("destination") or ""
     if flag.name != "mount" or options.get("type") != "cache" or options.get("sharing", "shared") != "shared":
         return False
-    return any(overlaps(path, target) for path in ("/var/cache/apt", "/var/lib/apt"))
+    return any(overlaps(path, mount_target(options)) for path in ("/var/cache/apt", "/var/lib/apt"))
 
 
 def _finding(step: Step, flags: list[Flag]) -> Finding:

@@ -38,6 +38,7 @@ from typing import TYPE_CHECKING
 from fastbuild.analysis.about import about
 from fastbuild.analysis.caches import covers
 from fastbuild.analysis.finding import Level
+from fastbuild.dockerfile.model import mount_target
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -67,7 +68,7 @@ def _problem(step: Step) -> tuple[str, str] | None:
     for mount in step.instruction.mounts():
         if mount["type"] != "cache":
             continue
-        target = step.expanded(mount.get("target") or mount.get("dst") or mount.get("destination") or "")
+        target = step.expanded(mount_target(mount))
         moved = any(value and covers(target, value) for value in step.scope.values.values())
         if covers("/root", target) and not moved:
             return (
