@@ -82,11 +82,6 @@ def overlaps(mount: str, path: str) -> bool:
     return hierarchy.overlaps(posixpath.normpath(mount), posixpath.normpath(path))
 
 
-def home_caches(tool: str) -> tuple[str, ...]:
-    """A tool's default caches, relative to the home directory."""
-    return _HOME_CACHES.get(tool, ())
-
-
 def is_moved(step: Step, action: Action) -> bool:
     """Whether a variable moves the tool's cache."""
     names = {name for name, _ in action.call.assignments}

@@ -9,8 +9,8 @@ import json
 import re
 from typing import TYPE_CHECKING
 
+from fastbuild.dockerfile.lexer import BLANK
 from fastbuild.dockerfile.syntax import Fault
-from fastbuild.dockerfile.words import BLANK
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

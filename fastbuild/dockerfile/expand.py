@@ -12,14 +12,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from fastbuild.dockerfile.lexer import BLANK, FOREIGN, Lexer
+from fastbuild.dockerfile.lexer import FOREIGN, Lexer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from fastbuild.dockerfile.lexer import Piece, Quotes
+    from fastbuild.dockerfile.lexer import Quotes
 
-_BLANK = frozenset(BLANK)
 _DOLLAR = re.compile(r"\$(?:\{[#!]?)?([A-Za-z_][A-Za-z0-9_]*)")
 _PERCENT = re.compile(r"%([A-Za-z_][A-Za-z0-9_]*)(?=%)")
 _POWERSHELL = re.compile(r"\$\{?env:([A-Za-z_][A-Za-z0-9_]*)", re.IGNORECASE)
@@ -55,16 +54,6 @@ def expand_text(text: str, values: Mapping[str, str], escape: str = "\\") -> str
     return text if plain else Lexer(text, values, escape, "process").run()
 
 
-def expand_words(text: str, values: Mapping[str, str], escape: str = "\\") -> tuple[str, ...]:
-    """`text` expanded and then split at blanks outside quotes, as EXPOSE does. Raises DockerfileSyntax.
-
-    What stands before a `${V:-word}` in the same word is lost, as in BuildKit.
-    """
-    lexer = Lexer(text, values, escape, "process")
-    lexer.run()
-    return _split(lexer.pieces)
-
-
 def references(text: str) -> frozenset[str]:
     """Names of variables that any text may refer to, however quoted: shell, PowerShell or a Dockerfile's.
 
@@ -92,21 +81,3 @@ def mentions(text: str) -> frozenset[str]:
 def _plain_start(escape: str, quotes: Quotes) -> re.Pattern[str]:
     special = "$" + escape + ("" if quotes == "keep" else "\"'")
     return re.compile(f"(?!\ufeff)[^{re.escape(special)}{FOREIGN}]*", re.DOTALL)
-
-
-def _split(pieces: list[Piece]) -> tuple[str, ...]:
-    words: list[str] = []
-    word, inside = "", False
-    for piece in pieces:
-        if piece.restart:
-            word = ""
-        if piece.quoted:
-            word, inside = word + piece.text, True
-            continue
-        for character in piece.text:
-            if character not in _BLANK:
-                word, inside = word + character, True
-            elif inside and word:
-                words.append(word)
-                word, inside = "", False
-    return (*words, word) if word else tuple(words)

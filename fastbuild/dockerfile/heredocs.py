@@ -7,12 +7,16 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from fastbuild.dockerfile.expand import _split as split
-from fastbuild.dockerfile.lexer import Lexer
+from fastbuild.dockerfile.lexer import BLANK, Lexer
 from fastbuild.dockerfile.syntax import Fault
 from fastbuild.errors import DockerfileSyntax
 
+if TYPE_CHECKING:
+    from fastbuild.dockerfile.lexer import Piece
+
+_BLANK = frozenset(BLANK)
 _MARKER = re.compile(r"[0-9]*<<(-?)[\t\n\f\r ]*([^<]*)")
 
 
@@ -60,6 +64,28 @@ def _words(text: str, *, quotes: bool, escapes: bool) -> tuple[str, ...]:
     lexer.keep_quotes, lexer.raw = quotes, escapes
     lexer.run()
     return split(lexer.pieces)
+
+
+def split(pieces: list[Piece]) -> tuple[str, ...]:
+    """The words of an expanded text: parted at blanks outside quotes.
+
+    What stands before a `${V:-word}` in the same word is lost, as in BuildKit.
+    """
+    words: list[str] = []
+    word, inside = "", False
+    for piece in pieces:
+        if piece.restart:
+            word = ""
+        if piece.quoted:
+            word, inside = word + piece.text, True
+            continue
+        for character in piece.text:
+            if character not in _BLANK:
+                word, inside = word + character, True
+            elif inside and word:
+                words.append(word)
+                word, inside = "", False
+    return (*words, word) if word else tuple(words)
 
 
 def _marks(text: str) -> int:

@@ -36,12 +36,8 @@ def ignore_file(dockerfile: str | None, exists: Callable[[str], bool]) -> str | 
     return next((name for name in names if exists(name)), None)
 
 
-def read_patterns(text: str) -> tuple[str, ...]:
-    """The patterns of an ignore file, cleaned, exceptions with `!`. Raises UsageError for an endless line."""
-    return tuple(pattern for _, pattern in _numbered(text, DEFAULT_NAME))
-
-
 def _numbered(text: str, name: str) -> Iterator[tuple[int, str]]:
+    """The patterns of an ignore file, cleaned, exceptions with `!`; each with its line's number."""
     for number, raw in enumerate(text.removeprefix("\ufeff").split("\n"), 1):
         if len(raw) > LONGEST_LINE // 4 and len(raw.encode("utf-8", "surrogatepass")) > LONGEST_LINE:
             raise UsageError(f"{name}:{number}: the line is too long", fix="keep lines below 64 KiB")

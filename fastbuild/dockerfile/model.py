@@ -24,11 +24,6 @@ class Flag:
         return f"--{self.name}" if self.value is None else f"--{self.name}={self.value}"
 
     @property
-    def is_true(self) -> bool:
-        """Whether a boolean flag is on: bare, or `=true`."""
-        return self.value is None or self.value.lower() in ("", "true", "1")
-
-    @property
     def options(self) -> dict[str, str]:
         """`key=value,key` of a `--mount`, keys in lower case; a bare key has the value "true"."""
         found = {}

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 
 from fastbuild.dockerfile.directives import BOM, directives, preamble, syntax
 from fastbuild.dockerfile.heredocs import markers
+from fastbuild.dockerfile.lexer import BLANK
 from fastbuild.dockerfile.model import Dockerfile, Flag, Heredoc, Instruction
 from fastbuild.dockerfile.syntax import Fault
-from fastbuild.dockerfile.words import BLANK, read_line, utf8
+from fastbuild.dockerfile.words import read_line, utf8
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -26,24 +26,6 @@ if TYPE_CHECKING:
 
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 """PATH where the base image sets none."""
-EXPANDED_WORDS = frozenset(
-    ("ADD", "ARG", "COPY", "ENV", "EXPOSE", "FROM", "LABEL", "STOPSIGNAL", "USER", "VOLUME", "WORKDIR")
-)
-"""Instructions whose words BuildKit expands: names and values of ENV and LABEL, only values of ARG, only
-the base of FROM. Heredoc bodies of ADD and COPY with `quotes="keep"`, unless their delimiter is quoted.
-Never RUN, CMD, ENTRYPOINT, HEALTHCHECK, SHELL, MAINTAINER; an ONBUILD's trigger where it runs."""
-EXPANDED_FLAGS: Mapping[str, frozenset[str]] = MappingProxyType(
-    {
-        "ADD": frozenset(("checksum", "chmod", "chown")),
-        "COPY": frozenset(("chmod", "chown")),
-        "FROM": frozenset(("platform",)),
-        "RUN": frozenset(("mount",)),
-    }
-)
-"""Flags whose value is expanded; of `--mount` every option's value but that of `from`, where a `$` is an
-error, as in `COPY --from`."""
-PROXY_ARGS = frozenset(("http_proxy", "https_proxy", "ftp_proxy", "no_proxy", "all_proxy"))
-"""In lower case; BuildKit takes build arguments of these names in any case, undeclared."""
 _NOT_IN_ENVIRONMENT = frozenset(("BUILDKIT_SBOM_SCAN_CONTEXT", "BUILDKIT_SBOM_SCAN_STAGE"))
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 

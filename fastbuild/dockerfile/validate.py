@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 
 from fastbuild.dockerfile.flags import check_flags
 from fastbuild.dockerfile.heredocs import marker
-from fastbuild.dockerfile.lexer import go_quoted
+from fastbuild.dockerfile.lexer import BLANK, go_quoted
 from fastbuild.dockerfile.suggest import did_you_mean
 from fastbuild.dockerfile.syntax import Fault, syntax_error
-from fastbuild.dockerfile.words import BLANK, FORMS
+from fastbuild.dockerfile.words import FORMS
 
 if TYPE_CHECKING:
     from collections.abc import Callable

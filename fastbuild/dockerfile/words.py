@@ -12,13 +12,9 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-from fastbuild.dockerfile.lexer import go_quoted
+from fastbuild.dockerfile.lexer import BLANK, go_quoted
 from fastbuild.dockerfile.syntax import Fault
 
-BLANK = (
-    "\t\n\v\f\r \x85\xa0\u1680" + "".join(map(chr, range(0x2000, 0x200B))) + "\u2028\u2029\u202f\u205f\u3000"
-)
-"""Go's `unicode.IsSpace`; Python's `str.strip` removes more."""
 FOREIGN = re.compile("[\ud800-\udfff]")
 """Bytes that are no UTF-8, as `decode` keeps them."""
 _NO_BYTE = re.compile("[\ud800-\udc7f\udd00-\udfff]")

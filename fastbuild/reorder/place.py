@@ -86,10 +86,6 @@ class At:
         doubted = self.laid.doubted | {canonical(path) for path in writes - SYSTEM}
         return replace(self, laid=replace(self.laid, doubted=doubted))
 
-    def with_env(self, env: Mapping[str, str]) -> At:
-        """The same with more variables."""
-        return replace(self, env={**self.env, **env}) if env else self
-
     def absolute(self, path: str) -> str:
         """`path` seen from `cwd`."""
         return canonical(posixpath.join(self.cwd, path))

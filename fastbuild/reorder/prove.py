@@ -13,10 +13,8 @@ not leave it out copies the new one.
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from posixpath import dirname
 from typing import TYPE_CHECKING
 
 from fastbuild.errors import BuildFailed, DockerfileSyntax, UsageError
@@ -78,11 +76,6 @@ class Proof:
     unexplained: tuple[str, ...] = ()
     smoke: tuple[Smoke, ...] = ()
     seconds: tuple[float, float, float] = (0.0, 0.0, 0.0)
-
-    def noise_by_directory(self) -> tuple[tuple[str, int], ...]:
-        """How many noisy paths each directory has, most first."""
-        counts = Counter(dirname(path) for path in self.noise)
-        return tuple(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
 
 def prove(build: Callable[[str, str], Built], original: str, rewritten: str, *, smoke: str = "") -> Proof:

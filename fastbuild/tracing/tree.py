@@ -78,10 +78,6 @@ class Tree:
             here = child
         return Place(here, tuple(links))
 
-    def is_folder(self, path: str) -> bool:
-        """Whether a real path is a directory."""
-        return path in self._folders
-
     def is_internal(self, path: str) -> bool:
         """Whether what a real path holds, or that it is absent, is the RUN's own doing."""
         parent = path.rpartition("/")[0]

@@ -2,9 +2,17 @@ from __future__ import annotations
 
 import pytest
 
-from fastbuild.dockerfile.expand import expand, expand_text, expand_words, mentions, references
+from fastbuild.dockerfile.expand import expand, expand_text, mentions, references
+from fastbuild.dockerfile.heredocs import split
+from fastbuild.dockerfile.lexer import Lexer
 from fastbuild.errors import DockerfileSyntax
 from tests.dockerfile.expand_cases import ERRORS, HEREDOCS, NAMES, PORTS, VALUES, WORDS
+
+
+def words(text: str) -> tuple[str, ...]:
+    lexer = Lexer(text, VALUES, "\\", "process")
+    lexer.run()
+    return split(lexer.pieces)
 
 
 @pytest.mark.parametrize(("text", "expected"), WORDS)
@@ -28,7 +36,7 @@ def test_names_of_steps_keep_quotes_escapes_and_unset_variables(text: str, expec
 
 @pytest.mark.parametrize(("text", "expected"), PORTS)
 def test_words_are_split_after_expansion(text: str, expected: tuple[str, ...]) -> None:
-    assert expand_words(text, VALUES) == expected
+    assert words(text) == expected
 
 
 @pytest.mark.parametrize(("text", "problem"), ERRORS)
@@ -84,7 +92,7 @@ def test_mentions_are_all_identifiers() -> None:
 
 
 def test_quoted_values_are_not_split() -> None:
-    assert expand_words("\"$L\" '6  6' $L", VALUES) == ("80 81", "6  6", "80", "81")
+    assert words("\"$L\" '6  6' $L") == ("80 81", "6  6", "80", "81")
 
 
 def test_a_pattern_made_to_be_slow_is_not() -> None:

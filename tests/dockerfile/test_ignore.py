@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from fastbuild.dockerfile.ignore import Ignore, ignore_file, read_patterns
+from fastbuild.dockerfile.ignore import Ignore, ignore_file
 from fastbuild.errors import UsageError
 from tests.dockerfile.ignore_cases import ALL, BAD, CASES, TREE, kept
 
@@ -14,11 +14,6 @@ def test_each_case_leaves_out_what_buildkit_leaves_out(text: str, left_out: set[
 
 def test_the_table_is_worth_its_name() -> None:
     assert len(CASES) == len({text for text, _ in CASES}) >= 60
-
-
-def test_patterns_are_read_as_buildkit_reads_them() -> None:
-    text = "\ufeffone\n/two\n/a/file/here\n\nlast\n# comment\n! /in/verted\n!\n! \n x/../y/ \n#\n"
-    assert read_patterns(text) == ("one", "two", "a/file/here", "last", "!in/verted", "!", "!", "y")
 
 
 @pytest.mark.parametrize("text", BAD)
@@ -34,7 +29,7 @@ def test_a_pattern_that_is_never_compared_is_no_error() -> None:
 
 def test_an_endless_line_is_an_error() -> None:
     with pytest.raises(UsageError, match=r"^\.dockerignore:2: the line is too long"):
-        read_patterns("a\n" + "b" * 65536)
+        Ignore.read("a\n" + "b" * 65536)
 
 
 def test_a_walk_stays_out_of_a_directory_without_exceptions_below() -> None:
