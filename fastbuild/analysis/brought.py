@@ -23,34 +23,9 @@ _CODE = re.compile(
 )
 _CODE_DIRECTORIES = frozenset(
     {
-        *(
-            "src",
-            "app",
-            "apps",
-            "lib",
-            "libs",
-            "cmd",
-            "pkg",
-            "internal",
-            "source",
-            "sources",
-            "backend",
-            "frontend",
-        ),
-        *(
-            "server",
-            "client",
-            "web",
-            "webapp",
-            "api",
-            "service",
-            "services",
-            "www",
-            "site",
-            "ui",
-            "code",
-            "public",
-        ),
+        *("src", "app", "apps", "lib", "libs", "cmd", "pkg", "internal", "source", "sources", "code"),
+        *("backend", "frontend", "server", "client", "web", "webapp", "api", "service", "services", "www"),
+        *("site", "ui", "public"),
     }
 )
 _MANIFESTS = re.compile(

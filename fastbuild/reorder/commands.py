@@ -1,8 +1,7 @@
-"""The effects of ordinary shell commands: POSIX utilities and those that distributions add users with.
+"""The effects of ordinary shell commands.
 
-Sources: POSIX.1-2017 volume 3 and the manuals of GNU coreutils, busybox, shadow and adduser. An option that
-is not
-in a table makes the command unknown: it may have an argument that names a file.
+Sources: POSIX.1-2017 volume 3 and the manuals of GNU coreutils and busybox. An option that is not in a table
+makes the command unknown: it may have an argument that names a file.
 """
 
 from __future__ import annotations
@@ -13,74 +12,14 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from fastbuild.reorder.accounts import NAMES, accounts
 from fastbuild.reorder.effects import NONE, Effects, unknown
+from fastbuild.reorder.operands import GLOB, foreign_option, split_options, trees
 
 if TYPE_CHECKING:
     from fastbuild.reorder.effects import Place
 
 Handler = Callable[[str, tuple[str, ...], "Place"], Effects]
-
-GLOB = re.compile(r"[*?\[]")
-ACCOUNTS = frozenset(
-    {
-        *("/etc/passwd", "/etc/group", "/etc/shadow", "/etc/gshadow", "/etc/subuid", "/etc/subgid"),
-        *("/etc/passwd-", "/etc/group-", "/etc/shadow-", "/etc/gshadow-", "/etc/subuid-", "/etc/subgid-"),
-        *("/etc/.pwd.lock", "/var/mail", "/var/spool/mail", "/var/log/lastlog", "/var/log/faillog", "/home"),
-    }
-)
-
-
-def split_options(args: tuple[str, ...], plain: str) -> tuple[set[str], list[str]] | None:
-    """Options and operands; None if an option is neither in `plain` (single letters) nor `--`.
-
-    `plain` names the letters that take no argument.
-    """
-    options: set[str] = set()
-    operands: list[str] = []
-    for at, arg in enumerate(args):
-        if arg == "--":
-            operands += args[at + 1 :]
-            break
-        if arg.startswith("--"):
-            if arg not in _LONG:
-                return None
-            options.add(arg)
-        elif arg.startswith("-") and len(arg) > 1:
-            if any(letter not in plain for letter in arg[1:]):
-                return None
-            options.update(arg[1:])
-        else:
-            operands.append(arg)
-    return options, operands
-
-
-_LONG = frozenset(
-    {
-        *(
-            "--recursive",
-            "--force",
-            "--verbose",
-            "--parents",
-            "--symbolic",
-            "--quiet",
-            "--silent",
-            "--archive",
-        ),
-        *("--no-dereference", "--append", "--no-clobber", "--changes", "--no-preserve-root"),
-    }
-)
-
-
-def tree(path: str, place: Place) -> str:
-    """The path, or for a pattern the directory that it searches."""
-    match = GLOB.search(path)
-    if match:
-        path = path[: match.start()].rpartition("/")[0] or ("/" if path.startswith("/") else ".")
-    return place.absolute(path)
-
-
-def _trees(paths: list[str], place: Place) -> frozenset[str]:
-    return frozenset(tree(path, place) for path in paths)
 
 
 def _nothing(_name: str, _args: tuple[str, ...], _place: Place) -> Effects:
@@ -89,23 +28,19 @@ def _nothing(_name: str, _args: tuple[str, ...], _place: Place) -> Effects:
 
 def _printf(name: str, args: tuple[str, ...], _place: Place) -> Effects:
     """bash's `printf -v NAME` sets a variable."""
-    return _foreign_option(name) if args[:1] == ("-v",) else NONE
+    return foreign_option(name) if args[:1] == ("-v",) else NONE
 
 
 def _set(name: str, args: tuple[str, ...], _place: Place) -> Effects:
     """Without arguments it lists all variables; `set -a` exports what is assigned after it."""
     if any(re.match(r"[-+][a-z]*a|allexport", arg) for arg in args):
-        return _foreign_option(name)
+        return foreign_option(name)
     return NONE if args else Effects(env=None)
 
 
 def _date(name: str, args: tuple[str, ...], _place: Place) -> Effects:
     """`-r FILE` and `-f FILE` read a file."""
-    return NONE if all(arg.startswith("+") or arg == "-u" for arg in args) else _foreign_option(name)
-
-
-NAMES = frozenset({"/etc/passwd", "/etc/group", "/etc/nsswitch.conf"})
-"""Where names of users and groups are looked up."""
+    return NONE if all(arg.startswith("+") or arg == "-u" for arg in args) else foreign_option(name)
 
 
 def _names(_name: str, _args: tuple[str, ...], _place: Place) -> Effects:
@@ -118,12 +53,12 @@ def _reader(plain: str) -> Handler:
     def handle(name: str, args: tuple[str, ...], place: Place) -> Effects:
         parsed = split_options(args, plain)
         if parsed is None or parsed[0] & _FOLLOWING.get(name, frozenset()):
-            return _foreign_option(name)
+            return foreign_option(name)
         if name == "uniq" and len(parsed[1]) > 1:
             return unknown("`uniq` writes a file")
         listed = frozenset({place.cwd}) if name == "ls" and not parsed[1] else frozenset()
         names = NAMES if name in ("ls", "stat") else frozenset()
-        return Effects(reads=_trees(parsed[1], place) | listed | names)
+        return Effects(reads=trees(parsed[1], place) | listed | names)
 
     return handle
 
@@ -144,26 +79,22 @@ def _writer(plain: str) -> Handler:
     def handle(name: str, args: tuple[str, ...], place: Place) -> Effects:
         parsed = split_options(args, plain)
         if parsed is None or parsed[0] & _FOLLOWING.get(name, frozenset()):
-            return _foreign_option(name)
-        paths = _trees(parsed[1], place)
+            return foreign_option(name)
+        paths = trees(parsed[1], place)
         return Effects(reads=paths, writes=paths)
 
     return handle
 
 
-def _foreign_option(name: str) -> Effects:
-    return unknown(f"`{name}` has an option that fastbuild doesn't know")
-
-
 def _copier(name: str, args: tuple[str, ...], place: Place) -> Effects:
     parsed = split_options(args, "aprRfvnPLdTuH")
     if parsed is None or len(parsed[1]) < 2 or any(GLOB.search(path) for path in parsed[1][-1:]):
-        return _foreign_option(name)
+        return foreign_option(name)
     options, operands = parsed
     if options & _FOLLOWING[name]:
-        return _foreign_option(name)
+        return foreign_option(name)
     *sources, target = operands
-    read = _trees(sources, place)
+    read = trees(sources, place)
     written = frozenset({place.absolute(target)}) | (read if name == "mv" else frozenset())
     recursive = bool(options & {"a", "r", "R", "d", "P", "--recursive", "--archive"}) or name == "mv"
     return Effects(reads=read | written, writes=written, makes_links=recursive)
@@ -172,7 +103,7 @@ def _copier(name: str, args: tuple[str, ...], place: Place) -> Effects:
 def _linker(name: str, args: tuple[str, ...], place: Place) -> Effects:
     parsed = split_options(args, "sfnvT")
     if parsed is None or len(parsed[1]) != 2 or any(GLOB.search(path) for path in parsed[1]):
-        return _foreign_option(name)
+        return foreign_option(name)
     target, link = (place.absolute(path) for path in parsed[1])
     # what is read and written through a link is not where it seems: nobody may rely on paths any more
     return Effects(reads=frozenset({target, link}), writes=frozenset({link}), makes_links=True)
@@ -181,8 +112,8 @@ def _linker(name: str, args: tuple[str, ...], place: Place) -> Effects:
 def _mode_changer(name: str, args: tuple[str, ...], place: Place) -> Effects:
     parsed = split_options(args, "RfvchP" if name != "chmod" else "Rfvc")
     if parsed is None or len(parsed[1]) < 2:
-        return _foreign_option(name)
-    paths = _trees(parsed[1][1:], place)
+        return foreign_option(name)
+    paths = trees(parsed[1][1:], place)
     names = frozenset({"/etc/passwd", "/etc/group"}) if name != "chmod" else frozenset()
     return Effects(reads=paths | names, writes=paths, spares=paths)
 
@@ -207,10 +138,10 @@ def _sed(name: str, args: tuple[str, ...], place: Place) -> Effects:
     options = [arg for arg in args if arg.startswith("-")]
     operands = [arg for arg in args if not arg.startswith("-")]
     if not set(options) <= {"-i", "-n", "-E", "-r", "-e", "-ri", "-Ei"} or options.count("-e") > 1:
-        return _foreign_option(name)
+        return foreign_option(name)
     if not operands or not _SAFE_SED.fullmatch(operands[0]):
         return unknown("its `sed` script may do more than change lines")
-    files = _trees(operands[1:], place)
+    files = trees(operands[1:], place)
     inplace = any("i" in option for option in options)
     return Effects(reads=files, writes=files if inplace else frozenset())
 
@@ -227,10 +158,10 @@ def _tee(name: str, args: tuple[str, ...], place: Place) -> Effects:
 def _grep(name: str, args: tuple[str, ...], place: Place) -> Effects:
     parsed = split_options(args, "EFGqivnowxclLrRshH")
     if parsed is None or not parsed[1]:
-        return _foreign_option(name)
+        return foreign_option(name)
     options, operands = parsed
     files = operands[1:] or (["."] if options & {"r", "R"} else [])
-    return Effects(reads=_trees(files, place))
+    return Effects(reads=trees(files, place))
 
 
 _FILE_TESTS = frozenset(
@@ -249,7 +180,7 @@ def _test(_name: str, args: tuple[str, ...], place: Place) -> Effects:
     words = [arg for arg in args if not arg.startswith("-") and arg not in ("]", "]]", "=", "==", "!=", "!")]
     if not all(_FILE_WORD.fullmatch(word) for word in words):
         return unknown("a test of a file whose name only the shell knows")
-    return Effects(reads=_trees([word.strip("\"'") for word in words], place) | NAMES)
+    return Effects(reads=trees([word.strip("\"'") for word in words], place) | NAMES)
 
 
 _FILE_WORD = re.compile(r"[\w./+@%:,=?*\[\]-]*|'[\w./+@%:,=-]*'|\"[\w./+@%:,=-]*\"")
@@ -264,66 +195,23 @@ def _find(_name: str, args: tuple[str, ...], place: Place) -> Effects:
     rest = args[len(paths) :]
     if _ACTING & set(rest) or (args and re.match(r"-(?:[HLPD]$|O)", args[0])):
         return unknown("`find` starts programs or writes files")
-    found = _trees(paths or ["."], place)
+    found = trees(paths or ["."], place)
     return Effects(reads=found | NAMES, writes=found if "-delete" in rest else frozenset())
 
 
 _ACTING = frozenset(
     {
-        "-exec",
-        "-execdir",
-        "-ok",
-        "-okdir",
-        "-fprint",
-        "-fprint0",
-        "-fprintf",
-        "-fls",
-        "-files0-from",
-        "-newer",
-        "-anewer",
-        "-cnewer",
-        "-mmin",
-        "-mtime",
-        "-samefile",
+        *("-exec", "-execdir", "-ok", "-okdir", "-fprint", "-fprint0", "-fprintf", "-fls", "-files0-from"),
+        *("-newer", "-anewer", "-cnewer", "-mmin", "-mtime", "-samefile"),
     }
 )
-
-
-def _accounts(name: str, args: tuple[str, ...], _place: Place) -> Effects:
-    """useradd, adduser and their kin: the account files, and a home below /home or where `-d`, `-h` say."""
-    if name == "usermod" and any(_MOVES.fullmatch(arg) for arg in args):
-        return _foreign_option(name)
-    homes = {args[at + 1] for at, arg in enumerate(args[:-1]) if _HOMES.fullmatch(arg)}
-    homes |= {
-        arg.partition("=")[2] for arg in args if arg.startswith(("--home=", "--home-dir=", "--base-dir="))
-    }
-    if any(not home.startswith("/") or GLOB.search(home) for home in homes):
-        return _foreign_option(name)
-    if any(arg in ("-R", "--root", "-P", "--prefix", "-k", "--skel", "--conf") for arg in args):
-        return _foreign_option(name)
-    if name == "useradd" and "-D" in args:
-        return _foreign_option(name)
-    written = ACCOUNTS | homes
-    return Effects(reads=written | {"/etc", "/usr/local/sbin/adduser.local"}, writes=written)
-
-
-_HOMES = re.compile(r"-[A-Za-z]*[dhb]|--home|--home-dir|--base-dir")
-_MOVES = re.compile(r"-[A-Za-z]*m[A-Za-z]*|--move-home")
 
 
 HANDLERS: MappingProxyType[str, Handler] = MappingProxyType(
     {
         **dict.fromkeys(
             (
-                *(
-                    "echo",
-                    "true",
-                    "false",
-                    ":",
-                    "unset",
-                    "exit",
-                    "sleep",
-                ),
+                *("echo", "true", "false", ":", "unset", "exit", "sleep"),
                 *("uname", "pwd", "shift", "return", "nproc"),
                 *("basename", "dirname", "seq", "expr", "arch", "sync", "wait", "break", "tr"),
             ),
@@ -347,7 +235,7 @@ HANDLERS: MappingProxyType[str, Handler] = MappingProxyType(
         **dict.fromkeys(("grep", "egrep", "fgrep"), _grep),
         **dict.fromkeys(("[", "[[", "test"), _test),
         "find": _find,
-        **dict.fromkeys(("useradd", "adduser", "groupadd", "addgroup", "usermod", "groupmod"), _accounts),
+        **dict.fromkeys(("useradd", "adduser", "groupadd", "addgroup", "usermod", "groupmod"), accounts),
     }
 )
 """By name. `umask`, `eval`, `.`, `source`, `alias`, `trap` and whatever else changes what follows are left

@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING
 from fastbuild.analysis.reach import root_base
 from fastbuild.hierarchy import ancestors, covers
 from fastbuild.reorder.effects import Trust
-from fastbuild.reorder.nodes import EXISTING, Node, nodes_of
+from fastbuild.reorder.nodes import EXISTING, nodes_of
 from fastbuild.reorder.paths import PathSet
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from fastbuild.analysis.subject import Subject
+    from fastbuild.reorder.node import Node
 
 
 _BUSTS = re.compile(

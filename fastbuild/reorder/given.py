@@ -76,3 +76,9 @@ class Known:
         if user in ("", "root", "0"):
             return "/root"
         return f"/home/{user}" if user in self.users else None
+
+
+def looked_up(owner: str) -> frozenset[str]:
+    """A name is looked up in the image's account files; a number isn't."""
+    plain = all(part.isdigit() for part in owner.split(":") if part)
+    return frozenset() if plain else frozenset({"/etc/passwd", "/etc/group"})

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from fastbuild.analysis.subject import Subject
-    from fastbuild.reorder.nodes import Node
+    from fastbuild.reorder.node import Node
 
 MANIFESTS = frozenset(
     {

@@ -7,115 +7,37 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from fastbuild.dockerfile.shell import Word
 from fastbuild.hierarchy import covers
-from fastbuild.reorder.commands import GLOB, HANDLERS, tree
+from fastbuild.reorder.commands import HANDLERS
 from fastbuild.reorder.effects import NONE, Effects, Trust, unknown
 from fastbuild.reorder.flow import Flow, flow
 from fastbuild.reorder.lists import filled, gathered
 from fastbuild.reorder.named import named_files, rewritten
+from fastbuild.reorder.operands import GLOB, tree
+from fastbuild.reorder.surroundings import (
+    BUILDING,
+    DOTFILES,
+    HELPERS,
+    LOADER,
+    STEERING,
+    is_foreign,
+    programs,
+    search_path,
+)
 from fastbuild.reorder.tools import tool_for
 from fastbuild.reorder.tools.assigned import Unclear
 from fastbuild.reorder.tools.environment import matters
 from fastbuild.reorder.tools.wrappers import unwrap
+from fastbuild.reorder.values import value_of, with_values
 
 if TYPE_CHECKING:
-    from fastbuild.dockerfile.shell import Call, Redirect, Script
+    from fastbuild.dockerfile.shell import Call, Redirect, Script, Word
     from fastbuild.reorder.place import At
 
 HARMLESS = frozenset({"/dev/null", "/dev/stdout", "/dev/stderr", "/dev/zero", "/dev/urandom", "/dev/tty"})
-STEERING = re.compile(
-    r"PATH|HOME|IFS|ENV|BASH_.*|SHELLOPTS|BASHOPTS|CDPATH|PWD|OLDPWD|TMPDIR|LD_.*|LANG|LANGUAGE|LC_.*|TZ"
-    r"|GLOB(?:IGNORE|SORT)|TE?MP|.*BLOCK_?SIZE|COLUMNS|LS_COLORS|QUOTING_STYLE|TIME_STYLE|GREP_.*|PS4"
-    r"|POSIXLY_CORRECT|.*_(?:PROXY|proxy)|SSL_CERT_(?:FILE|DIR)|CURL_CA_BUNDLE|REQUESTS_CA_BUNDLE|MALLOC_.*|GCONV_PATH"
-)
-"""Variables that matter to every program or to the shell itself."""
-SEARCHED = (
-    "PATH",
-    "LD_LIBRARY_PATH",
-    "LD_PRELOAD",
-    "PYTHONPATH",
-    "PYTHONHOME",
-    "NODE_PATH",
-    "GEM_PATH",
-    "PERL5LIB",
-    "RUBYLIB",
-    *("CPATH", "C_INCLUDE_PATH", "CPLUS_INCLUDE_PATH", "LIBRARY_PATH", "PKG_CONFIG_PATH", "GIT_TEMPLATE_DIR"),
-    *("SSL_CERT_DIR", "SSL_CERT_FILE", "CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "GIT_SSL_CAINFO"),
-)
-"""Variables whose files or directories every program of their kind looks into."""
-BIN = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
-"""Where programs are looked for; a file copied there may be the one that is started."""
-LOADER = frozenset({"/etc/ld.so.preload", "/etc/ld.so.cache", "/usr/lib", "/usr/lib64"})
-"""What starting any program reads."""
-HELPERS = frozenset(
-    {
-        *(
-            "sh",
-            "bash",
-            "dash",
-            "env",
-            "git",
-            "ssh",
-            "gpg",
-            "tar",
-            "gzip",
-            "xz",
-            "unzip",
-            "uname",
-            "perl",
-            "make",
-        ),
-        *(
-            "cc",
-            "gcc",
-            "c++",
-            "g++",
-            "ld",
-            "as",
-            "ar",
-            "pkg-config",
-            "cmake",
-            "python",
-            "python3",
-            "node",
-            "ldd",
-        ),
-        *("rustc", "rustup", "go", "java", "javac", "ruby", "php", "getconf", "lsb_release", "dpkg", "id"),
-    }
-)
-"""Programs that package managers start themselves."""
-BUILDING = frozenset(
-    {
-        *("/usr/lib", "/usr/libexec", "/usr/include", "/usr/share", "/usr/local/lib", "/usr/local/include"),
-        *("/usr/local/share", "/usr/local/etc", "/usr/lib64", "/usr/local/libexec"),
-        *("/etc/ssl", "/etc/hosts", "/etc/resolv.conf", "/etc/nsswitch.conf", "/etc/ld.so.cache"),
-        *("/etc/pki", "/etc/crypto-policies", "/etc/ssh", "/etc/wgetrc", "/etc/gemrc"),
-        *("/etc/sudoers", "/etc/sudoers.d", "/etc/pam.d", "/etc/security"),
-        *(
-            "/etc/ld.so.conf.d",
-            "/etc/ld.so.preload",
-            "/etc/gitconfig",
-            "/etc/ca-certificates",
-            "/etc/os-release",
-        ),
-        *(
-            "/etc/localtime",
-            "/etc/passwd",
-            "/etc/group",
-            "/etc/host.conf",
-            "/etc/gai.conf",
-            "/etc/environment",
-        ),
-    }
-)
-"""What compiling a package's native part, or reaching a registry, may read."""
-DOTFILES = (".netrc", ".gitconfig", ".ssh", ".config", ".curlrc", ".wgetrc", ".gnupg", ".local", ".cache")
-_SIMPLE = re.compile(r"\$(?:([A-Za-z_]\w*)|\{([A-Za-z_]\w*)\})")
 _BACK = re.compile(r"(?:^|[/=])(?!\.{0,2}/)[^/\s]+/\.\.(?:/|$)")
 """A path that goes into a directory and out again; not `../..`."""
 _SHELLS = frozenset({"sh", "bash", "dash", "ash"})
-_SYSTEM_DIRECTORIES = re.compile(r"/(?:usr/(?:local/)?)?s?bin/?")
 
 
 @dataclass(slots=True)
@@ -153,7 +75,7 @@ def script_effects(script: Script, at: At, text: str) -> Effects:
 
 def _calls(script: Script, state: _State) -> Effects:
     """One pass over all commands: each finds the files as those before it may have left them."""
-    total = Effects(reads=_search_path(state.at) | _programs({"sh", "bash", "dash", "ash"}) | LOADER)
+    total = Effects(reads=search_path(state.at) | programs({"sh", "bash", "dash", "ash"}) | LOADER)
     for call in script.calls:
         found = _function(call, state) if call.name in script.functions else _call(call, state)
         total |= found
@@ -171,14 +93,8 @@ def _function(call: Call, state: _State) -> Effects:
     return _redirects(call.redirects, state)
 
 
-def _search_path(at: At) -> frozenset[str]:
-    """Directories outside the system's that variables make every program search."""
-    listed = (path for name in SEARCHED for path in at.env.get(name, "").replace(" ", ":").split(":"))
-    return frozenset(at.absolute(path) for path in listed if path and not _SYSTEM_DIRECTORIES.fullmatch(path))
-
-
 def _call(call: Call, state: _State) -> Effects:
-    assigned = {name: _value(word, state) for name, word in call.assignments}
+    assigned = {name: value_of(word, state.values, state.at.env) for name, word in call.assignments}
     if any(STEERING.fullmatch(name) for name in assigned):
         return unknown(f"it sets {next(name for name in assigned if STEERING.fullmatch(name))}")
     redirected = _redirects(call.redirects, state)
@@ -186,7 +102,7 @@ def _call(call: Call, state: _State) -> Effects:
         return redirected
     if not call.words or call.words[0].text in _DECLARING:
         return redirected | _declare(call, state, assigned)
-    known = _with_values(call, state)
+    known = with_values(call, state.values, state.at.env)
     if known is None:
         return unknown("only the shell knows which program it starts")
     if any(_BACK.search(arg) for arg in known.args):
@@ -225,7 +141,7 @@ def _command(call: Call, state: _State, assigned: dict[str, str | None]) -> Effe
     name = call.name
     at = _environment(state, assigned)
     program = call.words[0].value or ""
-    if _is_foreign(program) and (name in HANDLERS or name in _SHELLS):
+    if is_foreign(program) and (name in HANDLERS or name in _SHELLS):
         return unknown(f"fastbuild doesn't know the program {program}")
     if name in _SHELLS and len(call.args) >= 2 and re.fullmatch(r"-[eux]*c", call.args[0]):
         return _inner(call, state, at)
@@ -236,14 +152,14 @@ def _command(call: Call, state: _State, assigned: dict[str, str | None]) -> Effe
         if not all(_is_pattern(word) or (name in _DEAF and _QUOTED.fullmatch(word.text)) for word in odd):
             return unknown(f"only the shell knows what `{name}` gets")
         listed = frozenset(tree(word.text, at) for word in odd if _is_pattern(word))
-        return Effects(reads=listed | _programs({name})) | handler(name, call.args, at)
+        return Effects(reads=listed | programs({name})) | handler(name, call.args, at)
     if name == "xargs":
         return _gathered(call, state, at)
     inner = unwrap(call)
     if inner is None or not inner.name:
         return unknown(f"`{name}` is started in a way that fastbuild doesn't follow")
     if inner is not call:
-        return Effects(reads=_programs({name})) | _call(inner, state)
+        return Effects(reads=programs({name})) | _call(inner, state)
     return _tool(call, state, at)
 
 
@@ -256,7 +172,7 @@ def _gathered(call: Call, state: _State, at: At) -> Effects:
     started = unwrap(inner)
     if started is None or tool_for(started.name) is None:
         return unknown("`xargs` starts a program that fastbuild doesn't know")
-    return Effects(reads=files | _programs({"xargs"})) | _call(inner, state)
+    return Effects(reads=files | programs({"xargs"})) | _call(inner, state)
 
 
 def _tool(inner: Call, state: _State, at: At) -> Effects:
@@ -279,7 +195,7 @@ def _tool(inner: Call, state: _State, at: At) -> Effects:
     program = inner.words[0].value or ""
     own = frozenset({at.absolute(program)}) if "/" in program else frozenset()
     personal = frozenset(f"{at.home.rstrip('/')}/{name}" for name in DOTFILES)
-    around = Effects(reads=_programs({inner.name, *HELPERS}) | BUILDING | personal | own | named_files(at))
+    around = Effects(reads=programs({inner.name, *HELPERS}) | BUILDING | personal | own | named_files(at))
     effects: Effects = around | found
     if doubts := rewritten(at):
         effects |= Effects(trust=Trust.LIKELY, doubts=doubts)
@@ -292,12 +208,6 @@ _HARMLESS_VALUES = re.compile(
     r"|NO_COLOR|PYTHONUNBUFFERED|\w*_VERSION"
 )
 """Variables that lead no tool to another file of the image, whatever their value is."""
-
-
-def _is_foreign(program: str) -> bool:
-    """Whether it is started from a directory that is not the system's."""
-    directory, slash, _ = program.rpartition("/")
-    return bool(slash) and not _SYSTEM_DIRECTORIES.fullmatch(directory)
 
 
 def _inner(call: Call, state: _State, at: At) -> Effects:
@@ -313,10 +223,6 @@ def _is_absolute(call: Call) -> bool:
     """Whether it names files, and all by absolute paths."""
     operands = [arg for arg in call.args if not arg.startswith("-")]
     return bool(operands) and all(arg.startswith("/") for arg in operands)
-
-
-def _programs(names: set[str]) -> frozenset[str]:
-    return frozenset(f"{directory}/{name}" for directory in BIN for name in names)
 
 
 _DEAF = frozenset(
@@ -352,40 +258,12 @@ def _is_there(path: str, at: At) -> bool:
     return root and (covers(path, at.cwd) or brought)
 
 
-def _with_values(call: Call, state: _State) -> Call | None:
-    """The call with the words filled in whose variables are known; None if the program isn't."""
-    words = tuple(Word(word.text, _value(word, state)) for word in call.words)
-    return replace(call, words=words) if words[0].value is not None else None
-
-
-def _value(word: Word, state: _State) -> str | None:
-    """A word's value, with known variables; None where the shell would do more than replace them."""
-    if word.value is not None:
-        return word.value
-    text = word.text
-    if len(text) > 1 and text[0] == text[-1] == '"':
-        text = text[1:-1]
-    elif re.search(r"[\"'*?\[{~\\`]", _SIMPLE.sub("", text)):
-        return None
-    values = {name: state.values.get(a or b, state.at.env.get(a or b)) for name, a, b in _names(text)}
-    if not values or any(
-        value is None or not re.fullmatch(r"[\w./:@%+,=-]*", value) for value in values.values()
-    ):
-        return None
-    filled = _SIMPLE.sub(lambda m: values[m[0]] or "", text)
-    return None if not filled or re.search(r"[$`\"\\]", filled) else filled
-
-
-def _names(text: str) -> list[tuple[str, str, str]]:
-    return [(m[0], m[1] or "", m[2] or "") for m in _SIMPLE.finditer(text)]
-
-
 def _redirects(redirects: tuple[Redirect, ...], state: _State) -> Effects:
     total = NONE
     for redirect in redirects:
         if redirect.target is None:
             continue
-        path = _value(redirect.target, state)
+        path = value_of(redirect.target, state.values, state.at.env)
         if path is None or _BACK.search(path) or (state.lost and not path.startswith("/")):
             return unknown("only the shell knows where it writes")
         path = state.at.absolute(path)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from fastbuild.reorder.constraints import Graph
-    from fastbuild.reorder.nodes import Node
+    from fastbuild.reorder.node import Node
 
 _ORDINARY = re.compile(r"[\w.@+/-]+")
 _STRANGE = re.compile(r"[*?\[\]\\$\"'`<>\n\r]|^-")

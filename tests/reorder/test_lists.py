@@ -10,7 +10,7 @@ from fastbuild.reorder.constraints import graph
 from tests.reorder.cases import Case, Files
 
 if TYPE_CHECKING:
-    from fastbuild.reorder.nodes import Node
+    from fastbuild.reorder.node import Node
 
 FILES = {
     "plain.txt": "curl git\njq\n",

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from fastbuild.analysis.subject import Subject
 from fastbuild.dockerfile.parse import parse
-from fastbuild.reorder.nodes import Node, nodes_of
+from fastbuild.reorder.nodes import nodes_of
 from tests.reorder.cases import Files
+
+if TYPE_CHECKING:
+    from fastbuild.reorder.node import Node
 
 
 def nodes(text: str) -> tuple[Node, ...]:
