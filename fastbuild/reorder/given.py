@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from fastbuild.dockerfile.expand import references
+from fastbuild.reorder.tools.environment import ANY_BUT_STAMPS, COMMON, matters
 
 if TYPE_CHECKING:
     from fastbuild.analysis.facts import Step
@@ -82,3 +84,34 @@ def looked_up(owner: str) -> frozenset[str]:
     """A name is looked up in the image's account files; a number isn't."""
     plain = all(part.isdigit() for part in owner.split(":") if part)
     return frozenset() if plain else frozenset({"/etc/passwd", "/etc/group"})
+
+
+_HARMLESS = re.compile(
+    r"\w*(?:_PROXY|INDEX_URL|TOKEN|PASSWORD|_VERSION)|GOPROXY|GOPRIVATE|GOSUMDB|NPM_CONFIG_REGISTRY"
+)
+"""Variables that lead no tool to another file of the image, whatever their value is."""
+_HARMLESS_TO_OTHERS = re.compile(
+    r"\w*_proxy|DEBIAN_FRONTEND|CI|LANG|LANGUAGE|LC_\w+|TZ|TERM|USER|NODE_ENV|GOOS|GOARCH|GOARM|CGO_ENABLED"
+    r"|npm_config_registry|FORCE_COLOR|NO_COLOR|PYTHONUNBUFFERED"
+)
+"""As harmless, but not to a tool that has one among its own settings: Go has GOOS, npm what .npmrc names."""
+
+
+def misleading(env: frozenset[str] | None, hidden: frozenset[str], unset: frozenset[str]) -> str:
+    """A variable of unknown value that may lead a tool with this `Effects.env` to another file; else empty.
+
+    `hidden` are set, `unset` may be set by a build. These don't count for the project's own code (None): to
+    that, every ARG of the file would be one.
+    """
+    if env is None:
+        told, names = None, hidden
+    else:
+        told, names = env - ANY_BUT_STAMPS, hidden | unset
+    return next((name for name in sorted(names) if matters(told, name) and not _is_harmless(told, name)), "")
+
+
+def _is_harmless(told: frozenset[str] | None, name: str) -> bool:
+    if _HARMLESS.fullmatch(name):
+        return True
+    own = frozenset() if told is None else told - COMMON
+    return _HARMLESS_TO_OTHERS.fullmatch(name) is not None and not matters(own, name)

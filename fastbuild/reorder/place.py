@@ -76,6 +76,8 @@ class At:
     env: Mapping[str, str]
     unsure: frozenset[str] = frozenset()
     """Variables that are set, but to what only a build decides."""
+    unset: frozenset[str] = frozenset()
+    """Variables without a value to which a build may give one."""
 
     def moved(self, cwd: str) -> At:
         """The same after `cd`."""

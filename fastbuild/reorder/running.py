@@ -16,11 +16,8 @@ from fastbuild.reorder.paths import PathSet, canonical
 from fastbuild.reorder.place import At, Laid
 from fastbuild.reorder.script import script_effects
 from fastbuild.reorder.surroundings import SEARCHED
-from fastbuild.reorder.tools.environment import ANY_BUT_STAMPS, COMMON, is_stamp, matters
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from fastbuild.analysis.facts import Step
     from fastbuild.analysis.subject import Seen
     from fastbuild.reorder.node import Node
@@ -64,6 +61,7 @@ def _run_effects(step: Step, laid: Laid, known: Known) -> Effects:
     if step.shell is not None and not step.instruction.json and not _SHELL.fullmatch(" ".join(step.shell)):
         return unknown("its shell reads files of its own")
     unsure = frozenset(step.scope.values.keys() & known.uncertain)
+    unset = frozenset(known.uncertain - step.scope.values.keys())
     if searched := unsure & {*SEARCHED, "CDPATH", "BASH_ENV"}:
         return unknown(f"{min(searched)} depends on an argument")
     env = {name: value for name, value in step.scope.values.items() if name not in known.uncertain}
@@ -74,30 +72,18 @@ def _run_effects(step: Step, laid: Laid, known: Known) -> Effects:
     if mounted is None:
         return unknown("fastbuild doesn't understand one of its mounts")
     laid, shadows = mounted
-    at = At(laid=laid, cwd=canonical(step.cwd), home=home, user=step.user, env=env, unsure=unsure)
+    at = At(
+        laid=laid, cwd=canonical(step.cwd), home=home, user=step.user, env=env, unsure=unsure, unset=unset
+    )
     found = script_effects(step.script, at, _text(step))
     if found.unknown:
         return found
-    if setting := _unsure_setting(found.env, known.uncertain):
-        return unknown(f"only a build knows the value of {setting}, which may name other files to it")
     return replace(
         found,
         reads=frozenset(p for p in found.reads if not any(covers(s, canonical(p)) for s in shadows))
         | looked_up(step.user),
         writes=frozenset(p for p in found.writes if not any(covers(s, canonical(p)) for s in shadows)),
     )
-
-
-_NAMES_NO_FILE = re.compile(
-    r".*(URL|HOST|INDEX|REGISTRY|TOKEN|PASSWORD|USERNAME|TIMEOUT|RETRIES|VERSION|PROXY|KEY|GOPRIVATE|GOSUMDB)"
-)
-
-
-def _unsure_setting(env: frozenset[str] | None, uncertain: Iterable[str]) -> str:
-    """A variable without a known value that a tool takes as a setting of its own; empty if there is none."""
-    own = (env or frozenset()) - ANY_BUT_STAMPS - COMMON
-    found = (name for name in sorted(uncertain) if matters(own, name) and not is_stamp(name))
-    return next((name for name in found if not _NAMES_NO_FILE.fullmatch(name)), "")
 
 
 _SHELL = re.compile(

@@ -11,6 +11,7 @@ from fastbuild.hierarchy import covers
 from fastbuild.reorder.commands import HANDLERS
 from fastbuild.reorder.effects import NONE, Effects, Trust, unknown
 from fastbuild.reorder.flow import Flow, flow
+from fastbuild.reorder.given import misleading
 from fastbuild.reorder.lists import filled, gathered
 from fastbuild.reorder.named import named_files, rewritten
 from fastbuild.reorder.operands import GLOB, tree
@@ -26,7 +27,6 @@ from fastbuild.reorder.surroundings import (
 )
 from fastbuild.reorder.tools import tool_for
 from fastbuild.reorder.tools.assigned import Unclear
-from fastbuild.reorder.tools.environment import matters
 from fastbuild.reorder.tools.wrappers import unwrap
 from fastbuild.reorder.values import value_of, with_values
 
@@ -188,10 +188,8 @@ def _tool(inner: Call, state: _State, at: At) -> Effects:
         return unknown(str(reason))
     found = tool.effects(inner, at) | Effects(reads=listed)
     hidden = at.unsure | {name for name, value in state.values.items() if value is None}
-    told = None if found.env is None else found.env - {"*"}
-    for name in sorted(hidden):
-        if not _HARMLESS_VALUES.fullmatch(name) and matters(told, name):
-            return unknown(f"the value of {name}, which `{inner.name}` looks at, is not known")
+    if setting := misleading(found.env, hidden, at.unset):
+        return unknown(f"the value of {setting}, which `{inner.name}` looks at, is not known")
     program = inner.words[0].value or ""
     own = frozenset({at.absolute(program)}) if "/" in program else frozenset()
     personal = frozenset(f"{at.home.rstrip('/')}/{name}" for name in DOTFILES)
@@ -200,14 +198,6 @@ def _tool(inner: Call, state: _State, at: At) -> Effects:
     if doubts := rewritten(at):
         effects |= Effects(trust=Trust.LIKELY, doubts=doubts)
     return effects
-
-
-_HARMLESS_VALUES = re.compile(
-    r"\w*_(?:PROXY|proxy)|DEBIAN_FRONTEND|CI|LANG|LANGUAGE|LC_\w+|TZ|TERM|USER|NODE_ENV|\w*(?:INDEX_URL|TOKEN|PASSWORD)"
-    r"|GOPROXY|GOPRIVATE|GOSUMDB|GOOS|GOARCH|GOARM|CGO_ENABLED|NPM_CONFIG_REGISTRY|npm_config_registry|FORCE_COLOR"
-    r"|NO_COLOR|PYTHONUNBUFFERED|\w*_VERSION"
-)
-"""Variables that lead no tool to another file of the image, whatever their value is."""
 
 
 def _inner(call: Call, state: _State, at: At) -> Effects:
