@@ -12,7 +12,6 @@ from fastbuild.analysis.reach import built
 from fastbuild.commands.interrupts import signals
 from fastbuild.commands.prove_builds import builder
 from fastbuild.errors import UsageError
-from fastbuild.paths import Paths
 from fastbuild.reorder.prove import prove
 
 if TYPE_CHECKING:
@@ -36,8 +35,7 @@ def prove_it(
     _check_reach(session, request, proposal)
     settings = config.load(Path.cwd(), os.environ, {"engine": engine})
     asked = replace(request, context=str(session.root), file=str(session.path))
-    paths = Paths.from_environ(os.environ, os.getuid())
-    with signals(), builder(settings, paths, os.environ, asked, progress=progress) as build:
+    with signals(), builder(settings, session.paths, os.environ, asked, progress=progress) as build:
         return prove(build, proposal.original, proposal.text, smoke=smoke)
 
 

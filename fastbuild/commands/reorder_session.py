@@ -13,6 +13,7 @@ from fastbuild.dockerfile.ignore import Ignore
 from fastbuild.dockerfile.parse import decode, parse
 from fastbuild.dockerfile.validate import validate
 from fastbuild.errors import UsageError
+from fastbuild.paths import Paths
 from fastbuild.reorder.cost import Costs
 from fastbuild.reorder.evidence import roots
 from fastbuild.reorder.propose import propose
@@ -40,6 +41,7 @@ class Session:
 
     path: Path
     root: Path
+    paths: Paths
     raw: bytes
     subject: Subject
     costs: Costs
@@ -62,7 +64,6 @@ class Session:
     def keep_guards(self, proposal: Proposal) -> None:
         """Keep what traced RUNs of the stages that change took for granted, for later builds to look at."""
         from fastbuild.commands import guards
-        from fastbuild.paths import Paths
 
         kept = {}
         for plan in proposal.stages:
@@ -71,7 +72,7 @@ class Session:
                 reads = self.evidence.get(step.instruction.text)
                 if reads is not None and self.subject.context is not None:
                     kept[reads.instruction] = (reads, roots(steps[:at], self.subject.context))
-        guards.keep(Paths.from_environ(os.environ, os.getuid()), proposal.text, kept)
+        guards.keep(self.paths, proposal.text, kept)
 
 
 def begin(request: BuildRequest, commits: int, *, history: bool) -> Session:
@@ -85,17 +86,19 @@ def begin(request: BuildRequest, commits: int, *, history: bool) -> Session:
     parsed = parse(decode(raw), str(dockerfile))
     validate(parsed)
     tree = Tree(root, dockerfile)
-    evidence = _evidence(request, decode(raw))
+    paths = Paths.from_environ(os.environ, os.getuid())
+    evidence = _evidence(paths, request, decode(raw))
     subject = Subject(parsed, tree, build_args, seen={text: _seen(each) for text, each in evidence.items()})
     if tree.problem:
         raise UsageError(tree.problem, fix="mend the ignore file: BuildKit would refuse it too")
     named = tree.ignore_file()
     ignore = Ignore.read(named[1], named[0]) if named else Ignore(())
-    measured = _measured(subject) if history else {}
+    measured = _measured(paths, subject) if history else {}
     found, why_assumed = _commits(root, tree, commits)
     return Session(
         path=dockerfile,
         root=root,
+        paths=paths,
         raw=raw,
         subject=subject,
         costs=Costs(commits=found, ignores=ignore.ignores, measured=measured),
@@ -104,13 +107,11 @@ def begin(request: BuildRequest, commits: int, *, history: bool) -> Session:
     )
 
 
-def _evidence(request: BuildRequest, text: str) -> dict[str, RunReads]:
+def _evidence(paths: Paths, request: BuildRequest, text: str) -> dict[str, RunReads]:
     """What builds with --trace-reads kept of this text's RUNs; one that occurs twice is left out."""
-    from fastbuild.paths import Paths
     from fastbuild.tracing import store
     from fastbuild.tracing.chains import chains
 
-    paths = Paths.from_environ(os.environ, os.getuid())
     if not (paths.state / "reads").is_dir():
         return {}
     found: dict[str, RunReads] = {}
@@ -148,11 +149,10 @@ def _located(context: str, file: str | None) -> tuple[Path, Path]:
     return path.parent, path
 
 
-def _measured(subject: Subject) -> dict[str, float]:
+def _measured(paths: Paths, subject: Subject) -> dict[str, float]:
     from fastbuild.commands.analyze_history import Past
-    from fastbuild.paths import Paths
 
-    found = Past(Paths.from_environ(os.environ, os.getuid()).history).of(subject.dockerfile)
+    found = Past(paths.history).of(subject.dockerfile)
     texts = {i.index: i.text for i in subject.dockerfile.instructions}
     return {texts[at]: each.seconds for at, each in found.items() if each.seconds is not None}
 
