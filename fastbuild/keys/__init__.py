@@ -1,0 +1,1 @@
+"""Cache keys, computed as BuildKit computes them: no program, no socket, values in and values out."""
