@@ -73,6 +73,11 @@ def derive(
     return CacheNames(write=names[0], read=names, reason=where)
 
 
+def sibling(name: str, branch: str) -> str:
+    """The name of another branch's cache, of the same repository, target and platform as `name`."""
+    return f"{name.rpartition('/')[0]}/{_branch(branch)}"
+
+
 def slug(text: str, limit: int) -> str:
     """`text` in `[a-z0-9.-]`, at most `limit` (≥ 16) characters; two texts never give the same slug.
 

@@ -6,8 +6,6 @@ import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from fastbuild.errors import FastbuildError
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -28,8 +26,17 @@ Sizes = dict[str, tuple[int, float | None]]
 Result = TypeVar("Result")
 
 
-class CacheReadError(FastbuildError):
-    """A cache, or our file beside it, could not be read or written. A build goes on without it."""
+class CacheReadError(Exception):
+    """A cache, or our file beside it, could not be read or written. A build goes on without it.
+
+    `what`, `cause` and `fix` are as in `errors.FastbuildError`, but no command ends with it.
+    """
+
+    def __init__(self, what: str, *, cause: str = "", fix: str = "") -> None:
+        super().__init__(what)
+        self.what = what
+        self.cause = cause
+        self.fix = fix
 
     @property
     def sentence(self) -> str:

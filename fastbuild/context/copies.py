@@ -164,7 +164,7 @@ def lease(home: Path, key: str, index: Index) -> ContextLease:
     """
     folder = home / key
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    slot, lock = _free_slot(folder)
+    slot, lock = free_slot(folder)
     file = folder / f"{slot}.json"
     generation, before = _set_aside(file)
     changed = not generation or before != index
@@ -174,7 +174,8 @@ def lease(home: Path, key: str, index: Index) -> ContextLease:
     return ContextLease(f"{key}-{slot}-{generation}", lock, file, generation, index, changed)
 
 
-def _free_slot(folder: Path) -> tuple[int, int]:
+def free_slot(folder: Path) -> tuple[int, int]:
+    """A slot's number and the descriptor that holds its lock; waits for slot 0 where all are taken."""
     for slot in range(SLOTS):
         lock = os.open(folder / f"{slot}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:

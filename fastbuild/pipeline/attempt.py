@@ -13,11 +13,13 @@ from fastbuild.context import copies
 from fastbuild.context.staging import is_directory
 from fastbuild.dockerfile.ignore import Ignore, ignore_file
 from fastbuild.process import Running
+from fastbuild.progress.events import Note
 from fastbuild.request import is_remote
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from fastbuild.context.normal_copy import NormalCopy
     from fastbuild.engines.api import Engine, Job
     from fastbuild.pipeline.faults import Watch
     from fastbuild.progress.events import Event
@@ -46,7 +48,9 @@ class Bench:
     `cache_timeout` and `patience`, for an attempt as a whole, are in seconds. `unblock` is called after an
     attempt that got stuck. `meanwhile` is called when the engine has been started. `folds` gets each
     attempt's sum of events, `problems` a sentence for each cache that failed, also of one interrupted.
-    `abandoned` is called when an attempt is interrupted while it reads a cache.
+    `abandoned` is called when an attempt is interrupted while it reads a cache. Contexts are sent with git's
+    modes, from copies below `normal_home`, or None: with those on disk. What is to be said once goes to
+    `notes`.
     """
 
     engine: Engine
@@ -64,13 +68,15 @@ class Bench:
     abandoned: Callable[[], None] = lambda: None
     folds: list[Fold] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+    normal_home: Path | None = None
+    notes: list[str] = field(default_factory=list)
 
 
 def attempt(bench: Bench, request: BuildRequest) -> Attempt:
     """Run the engine once on `request`; returns when it has ended, or was stopped as stuck."""
     with ExitStack() as stack:
         job, sent = _lease_copies(bench, replace(bench.job, request=request), stack)
-        running = Running(bench.engine.build_command(job), pass_fds=sent.locks)
+        running = Running(bench.engine.build_command(job), pass_fds=tuple(sent.locks))
         try:
             return _follow(running, bench, request, sent)
         except BaseException:
@@ -138,12 +144,10 @@ class _Sent:
 
     def __init__(self, leases: dict[str, copies.ContextLease]) -> None:
         self.ended = False
+        self.locks: list[int] = []
+        self.normal: list[NormalCopy] = []
         self._leases = leases
         self._completed: dict[str, bool] = {}
-
-    @property
-    def locks(self) -> tuple[int, ...]:
-        return tuple(lease.lock for lease in self._leases.values())
 
     def add(self, event: Event) -> None:
         from fastbuild.progress.events import Vertex
@@ -158,10 +162,12 @@ class _Sent:
             elif self.ended and self._completed[name]:
                 lease.sent()
             lease.release()
+        for copy in self.normal:
+            copy.release()
 
 
 def _lease_copies(bench: Bench, job: Job, stack: ExitStack) -> tuple[Job, _Sent]:
-    """`job` with the names of the daemon's copies, locked until `stack` closes."""
+    """`job` with what to send and the names of the daemon's copies, all locked until `stack` closes."""
     leases: dict[str, copies.ContextLease] = {}
     sent = _Sent(leases)
     stack.callback(sent.close)
@@ -171,28 +177,53 @@ def _lease_copies(bench: Bench, job: Job, stack: ExitStack) -> tuple[Job, _Sent]
     links = Path(job.links)
     links.mkdir(exist_ok=True)
 
-    def lease(step: str, folder: str) -> str:
-        leases[step] = _lease(bench, Path(folder), ignore_rules(request, Path(folder)))
+    def lease(step: str, folder: str) -> tuple[str, str]:
+        """The copy's name, and the directory that is sent."""
+        here, index = _to_send(bench, request, Path(folder), sent)
+        leases[step] = _lease(bench, here, index)
+        sent.locks.append(leases[step].lock)
         link = links / leases[step].name
         link.unlink(missing_ok=True)
-        link.symlink_to(folder)
-        return leases[step].name
+        link.symlink_to(here)
+        return leases[step].name, str(here)
 
     if not is_remote(request.context):
-        job = replace(job, context_name=lease("[internal] load build context", request.context))
-    named = tuple(
-        (name, lease(f"[context {name}] load from client", source))
-        for name, source in request.build_contexts
-        if is_directory(source)
-    )
-    return replace(job, named_copies=named), sent
+        name, here = lease("[internal] load build context", request.context)
+        job = replace(job, context_name=name, request=replace(job.request, context=here))
+    named: list[tuple[str, str]] = []
+    sources: list[tuple[str, str]] = []
+    for name, source in request.build_contexts:
+        here = source
+        if is_directory(source):
+            copy, here = lease(f"[context {name}] load from client", source)
+            named.append((name, copy))
+        sources.append((name, here))
+    changed = replace(job.request, build_contexts=tuple(sources))
+    return replace(job, request=changed, named_copies=tuple(named)), sent
 
 
-def _lease(bench: Bench, folder: Path, ignore: Ignore) -> copies.ContextLease:
+def _to_send(bench: Bench, request: BuildRequest, folder: Path, sent: _Sent) -> tuple[Path, copies.Index]:
+    """The directory to send for a context, which may be a copy of it, and its state."""
+    index = copies.scan(folder, ignore_rules(request, folder))
+    copies.require_readable(folder, index)
+    if bench.normal_home is None:
+        return folder, index
+    from fastbuild.pipeline.normal_context import normalised
+
+    copy, note = normalised(folder, index, bench.normal_home)
+    if note and note not in bench.notes:
+        bench.notes.append(note)
+        bench.on_event(Note(text=note))
+    if copy is None:
+        return folder, index
+    sent.normal.append(copy)
+    sent.locks.append(copy.lock)
+    return copy.folder, copy.index
+
+
+def _lease(bench: Bench, folder: Path, index: copies.Index) -> copies.ContextLease:
     import xxhash
 
-    index = copies.scan(folder, ignore)
-    copies.require_readable(folder, index)
     owner = "\0".join((bench.client, bench.daemon, str(folder.resolve())))
     return copies.lease(bench.copies_home, xxhash.xxh3_128_hexdigest(owner.encode())[:20], index)
 
