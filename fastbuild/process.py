@@ -63,9 +63,12 @@ class Completed:
     stderr: str
 
 
-def run(command: Command, *, timeout: float | None = None, stdin: str | None = None) -> Completed:
+def run(
+    command: Command, *, timeout: float | None = None, stdin: str | None = None, errors: str = "replace"
+) -> Completed:
     """Run to the end and keep the output.
 
+    `errors` is what bytes become that are not UTF-8, as in `bytes.decode`: "surrogateescape" for file names.
     Raises EngineError when the program can't be started or takes longer than `timeout` seconds.
     """
     try:
@@ -78,7 +81,7 @@ def run(command: Command, *, timeout: float | None = None, stdin: str | None = N
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 encoding="utf-8",
-                errors="replace",
+                errors=errors,
             )
             _WAITED_FOR.add(popen)
     except OSError as error:
@@ -97,7 +100,7 @@ def run(command: Command, *, timeout: float | None = None, stdin: str | None = N
     return Completed(returncode=popen.returncode, stdout=stdout, stderr=stderr)
 
 
-_WAITED_FOR: set[subprocess.Popen[str]] = set()
+_WAITED_FOR: set[subprocess.Popen[str] | subprocess.Popen[bytes]] = set()
 
 
 @atexit.register
@@ -132,6 +135,79 @@ def uninterrupted() -> Iterator[None]:
             signal.signal(watching, handler)
         for number in came:
             signal.raise_signal(number)
+
+
+class Conversation:
+    """A program that answers on standard output what it is asked on standard input, such as `git cat-file`.
+
+    Whoever asks reads the whole answer before asking more than a pipe holds (64 KiB on Linux). Standard error
+    is thrown away. Raises EngineError when the program can't be started or has ended before its answer.
+    """
+
+    def __init__(self, command: Command) -> None:
+        self._name = command.argv[0]
+        try:
+            with uninterrupted():
+                self._popen = subprocess.Popen(
+                    command.argv,
+                    env=command.environ(os.environ),
+                    cwd=command.cwd,
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.DEVNULL,
+                    start_new_session=True,
+                )
+                _WAITED_FOR.add(self._popen)
+        except OSError as error:
+            raise _not_started(command, error) from error
+        assert self._popen.stdin is not None
+        assert self._popen.stdout is not None
+        self._stdin, self._stdout = self._popen.stdin, self._popen.stdout
+
+    def __enter__(self) -> Conversation:
+        """Closed at the end of the block."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def ask(self, question: bytes) -> None:
+        """Send these bytes."""
+        try:
+            self._stdin.write(question)
+            self._stdin.flush()
+        except (OSError, ValueError) as error:
+            raise self._ended() from error
+
+    def line(self) -> bytes:
+        """The next line of the answer, without its newline."""
+        line = self._stdout.readline()
+        if not line.endswith(b"\n"):
+            raise self._ended()
+        return line[:-1]
+
+    def read(self, size: int) -> bytes:
+        """Exactly the next `size` bytes of the answer."""
+        data = self._stdout.read(size)
+        if len(data) < size:
+            raise self._ended()
+        return data
+
+    def close(self) -> None:
+        """End the program; it is not asked again."""
+        self._popen.kill()
+        for pipe in (self._stdin, self._stdout):
+            with suppress(OSError):
+                pipe.close()
+        self._popen.wait()
+        _WAITED_FOR.discard(self._popen)
+
+    def _ended(self) -> EngineError:
+        return EngineError(
+            f"{self._name} ended before it answered",
+            cause="it was killed, or it refuses what it was asked",
+            fix="run it by hand to see what it says",
+        )
 
 
 class Running:

@@ -10,7 +10,7 @@ import pytest
 
 from fastbuild import process
 from fastbuild.errors import EngineError
-from fastbuild.process import Command, Running
+from fastbuild.process import Command, Conversation, Running, run
 
 pytestmark = pytest.mark.live  # real programs
 
@@ -135,6 +135,43 @@ def test_a_child_is_never_lost_to_a_signal_while_it_starts() -> None:
     sleeping = b"sleep\x007301234\x00"
     left = [p for p in Path("/proc").glob("[0-9]*/cmdline") if _read(p) == sleeping]
     assert left == []
+
+
+def test_a_conversation_answers_each_question() -> None:
+    with Conversation(Command(argv=("cat",))) as cat:
+        for size in (0, 1, 40_000):
+            cat.ask(b"x" * size + b"\nrest")
+            assert cat.line() == b"x" * size
+            assert cat.read(4) == b"rest"
+
+
+def test_a_conversation_with_a_program_that_ends_is_an_error() -> None:
+    with Conversation(Command(argv=("head", "-c", "3"))) as head:
+        head.ask(b"one\n")
+        assert head.read(3) == b"one"
+        with pytest.raises(EngineError, match="ended"):
+            head.read(1)
+        with pytest.raises(EngineError, match="ended"):
+            head.line()
+    with Conversation(Command(argv=("true",))) as ended, pytest.raises(EngineError, match="ended"):
+        ended.ask(b"x" * 1_000_000)
+
+
+def test_a_conversation_that_can_not_begin_is_an_error() -> None:
+    with pytest.raises(EngineError, match="could not be started"):
+        Conversation(Command(argv=("/nonexistent",)))
+
+
+def test_a_closed_conversation_leaves_no_program() -> None:
+    with Conversation(Command(argv=("sleep", "7301235"))) as sleeping:
+        assert sleeping is not None
+    said = b"sleep\x007301235\x00"
+    assert [p for p in Path("/proc").glob("[0-9]*/cmdline") if _read(p) == said] == []
+
+
+def test_names_that_are_not_utf_8_survive_a_program() -> None:
+    done = run(Command(argv=("cat",)), stdin="\udcff", errors="surrogateescape")
+    assert done.stdout == "\udcff"
 
 
 def _read(path: Path) -> bytes:

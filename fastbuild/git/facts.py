@@ -42,7 +42,7 @@ class GitFacts:
 
 def read(path: Path) -> GitFacts | None:
     """The facts of the repository that holds `path`; None when there is none."""
-    found = _find(path)
+    found = find(path)
     if found is None:
         return None
     root, git_dir = found
@@ -91,8 +91,13 @@ def changed_paths(directory: Path, limit: int) -> tuple[frozenset[str], ...]:
     return tuple(paths for paths in found if paths)
 
 
-def _find(path: Path) -> tuple[Path, Path] | None:
-    """The work tree's root and its git directory."""
+def index_listing(directory: Path) -> str | None:
+    """`git ls-files --stage -z` of `directory`; None when git is absent, refuses or takes too long."""
+    return _git(directory, "ls-files", "--stage", "-z")
+
+
+def find(path: Path) -> tuple[Path, Path] | None:
+    """Root and git directory of the work tree that holds `path`; None when there is none."""
     start = path.resolve()  # as git does; `..` would lead into neighbours
     for root in (start, *start.parents):
         entry = root / ".git"

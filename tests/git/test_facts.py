@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from fastbuild import git
 from fastbuild.errors import EngineError
-from fastbuild.git import GitFacts, is_dirty, merge_base, read
+from fastbuild.git import GitFacts, facts, is_dirty, merge_base, read
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,7 +38,7 @@ def no_programs(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest)
     def refuse(*_args: object, **_kwargs: object) -> None:
         raise AssertionError("a program was started")
 
-    monkeypatch.setattr(git, "run", refuse)
+    monkeypatch.setattr(facts, "run", refuse)
 
 
 def test_no_repository(tmp_path: Path) -> None:
@@ -109,7 +108,7 @@ def test_without_git_the_rest_is_unknown(tmp_path: Path, monkeypatch: pytest.Mon
     def absent(*_args: object, **_kwargs: object) -> None:
         raise EngineError("git could not be started")
 
-    monkeypatch.setattr(git, "run", absent)
+    monkeypatch.setattr(facts, "run", absent)
     root = repository(tmp_path)
     assert is_dirty(root) is None
     assert merge_base(root, "main") is None
