@@ -55,11 +55,16 @@ class Commits:
 
 def assumed(files: Sequence[str]) -> Commits:
     """Twenty-five commits as they usually are: 20 change sources, 1 the dependencies, 4 documents."""
-    kinds: tuple[set[str], ...] = (set(), set(), set())
+    kinds: dict[str, set[str]] = {kind: set() for kind in ("code", "dependency", "docs")}
     for path in files:
-        kinds[1 if _MANIFESTS.fullmatch(path) else 2 if _DOCUMENTS.fullmatch(path) else 0].add(path)
-    sources, manifests, documents = (frozenset(kind) for kind in kinds)
+        kinds[kind_of_file(path)].add(path)
+    sources, manifests, documents = (frozenset(kind) for kind in kinds.values())
     return Commits(paths=(sources,) * 20 + (manifests,) + (documents,) * 4, assumed=True)
+
+
+def kind_of_file(path: str) -> str:
+    """`dependency` for what package managers read, `docs` for documents, else `code`; by the name alone."""
+    return "dependency" if _MANIFESTS.fullmatch(path) else "docs" if _DOCUMENTS.fullmatch(path) else "code"
 
 
 def changes(

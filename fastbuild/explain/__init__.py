@@ -1,0 +1,1 @@
+"""Why a step ran: what decided its key, then and now."""
