@@ -61,9 +61,11 @@ def choose_caches(
     name: str = "",
     mode: str = "auto",
     strict: bool = False,
+    branch: str = "",
 ) -> Caches:
     """`request` with the imports and exports of `--cache` `values` added to its own.
 
+    With `branch`, of that branch alone, and nothing is written.
     Credentials are taken out of raw options, for they would show in process lists and in the engine's
     history. A failing export is made harmless unless `strict`. Raises UsageError for unknown options.
     """
@@ -78,6 +80,10 @@ def choose_caches(
     found = _names(request, origin, name, mode) if values else None
     for value in values:
         assert found is not None
+        if branch:
+            from fastbuild.cache.names import CacheNames, sibling
+
+            found = CacheNames(write=None, read=(sibling(found.read[0], branch),), reason="")
         expansion = expand(value, found, environ)
         imports += expansion.imports
         exports += expansion.exports
