@@ -18,9 +18,13 @@ if TYPE_CHECKING:
 COMMANDS = {
     "analyze": "Find what makes a Dockerfile slow, large or fragile, and mend it.",
     "build": "Build an image: docker build with a remote cache, timings and a record.",
+    "check": "Judge the project's cache contracts and budgets; a gate for CI.",
     "doctor": "Say which engine, cache and credentials were found, each tried for real.",
     "engine": "Install, start, stop or show the private BuildKit.",
+    "explain": "Say for each step of a build that ran what made it run.",
     "history": "List and show recorded builds.",
+    "predict": "Say which steps a build would find in which cache, and how long the rest takes.",
+    "replay": "Replay git history: what each commit would have run again, and how long it takes.",
     "reorder": "Find the order of instructions that rebuilds least; prove it and write it.",
 }
 

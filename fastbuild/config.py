@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from fastbuild.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
 
@@ -21,7 +21,8 @@ class Settings:
     cache transfer must move a mebibyte. `engine`: buildctl, buildx, private or docker.
     `engine_config`: a buildkitd.toml for the private engine. `engine_allow`: entitlements that it may
     grant (its steps share the host's network anyway). `engine_idle`: seconds after which it stops.
-    `name`: the first part of cache names, instead of the repository's.
+    `name`: the first part of cache names, instead of the repository's. `keep_modes`: contexts are sent with
+    the modes on disk, also where a umask made them. `explain`: builds say why steps ran.
     """
 
     cache: tuple[str, ...] = ()
@@ -33,8 +34,12 @@ class Settings:
     engine_allow: tuple[str, ...] = ("network.host",)
     engine_idle: float = 900.0
     name: str = ""
+    keep_modes: bool = False
+    explain: bool = True
 
 
+TABLES = ("contract", "budget", "changes")
+"""What else a file may hold: promises that `fastbuild check` reads."""
 CHOICES = {"cache_mode": ("auto", "readwrite", "read")}
 TRUE = ("1", "true", "yes", "on")
 FALSE = ("0", "false", "no", "off", "")
@@ -54,6 +59,20 @@ def load(folder: Path, environ: Mapping[str, str], flags: Mapping[str, object]) 
 
 
 def _from_files(folder: Path) -> Mapping[str, object]:
+    _, found = _file(folder)
+    return {key: value for key, value in found.items() if key not in TABLES}
+
+
+def tables(folder: Path) -> tuple[Path | None, Mapping[str, Any]]:
+    """The file that holds in `folder` (None without one) and those of `TABLES` that are in it.
+
+    Raises UsageError for a file that doesn't parse.
+    """
+    path, found = _file(folder)
+    return path, {key: value for key, value in found.items() if key in TABLES}
+
+
+def _file(folder: Path) -> tuple[Path | None, Mapping[str, Any]]:
     for path in (folder / "fastbuild.toml", folder / "pyproject.toml"):
         try:
             text = path.read_text(encoding="utf-8")
@@ -65,8 +84,8 @@ def _from_files(folder: Path) -> Mapping[str, object]:
         if path.name == "pyproject.toml":
             table = table.get("tool", {}).get("fastbuild", {})
         if table or path.name == "fastbuild.toml":
-            return {key.replace("-", "_"): value for key, value in table.items()}
-    return {}
+            return path, {key.replace("-", "_"): value for key, value in table.items()}
+    return None, {}
 
 
 def _parse(path: Path, text: str) -> dict[str, Any]:
@@ -94,11 +113,7 @@ def _from_environ(environ: Mapping[str, str]) -> Mapping[str, object]:
 def _typed(key: str, value: object, source: str) -> object:
     kinds = {field.name: type(field.default) for field in fields(Settings)}
     if key not in kinds:
-        import difflib
-
-        close = difflib.get_close_matches(key, kinds, n=1)
-        hint = f"did you mean {close[0]}?" if close else f"known: {', '.join(kinds)}"
-        raise UsageError(f"{source}: there is no setting {key!r}", fix=hint)
+        raise not_known(source, key, (*kinds, *TABLES) if source == "fastbuild.toml" else tuple(kinds))
     if key == "cache_mode" and value == "readwrite" and source == "fastbuild.toml":
         raise UsageError(
             "fastbuild.toml: cache_mode can't be readwrite",
@@ -111,6 +126,15 @@ def _typed(key: str, value: object, source: str) -> object:
         return _convert(kinds[key], value)
     except (TypeError, ValueError):
         raise UsageError(f"{source}: {key} must be a {kinds[key].__name__}, not {value!r}") from None
+
+
+def not_known(where: str, key: str, known: Sequence[str]) -> UsageError:
+    """The error for a key that nothing reads, with what may have been meant."""
+    import difflib
+
+    close = difflib.get_close_matches(key, known, n=1)
+    hint = f"did you mean {close[0]}?" if close else f"known: {', '.join(known)}"
+    return UsageError(f"{where}: there is no setting {key!r}", fix=hint)
 
 
 def _convert(kind: type, value: object) -> object:

@@ -14,6 +14,7 @@ from types import UnionType
 from typing import TYPE_CHECKING, Any, Union, get_args, get_origin, get_type_hints
 
 from fastbuild.errors import UsageError
+from fastbuild.explain.reasons import Reason  # noqa: TC001 - read from the annotation when decoding
 from fastbuild.files import not_writable, replace_file
 from fastbuild.progress.timings import BuildTiming
 
@@ -24,9 +25,28 @@ if TYPE_CHECKING:
 VERSION = 1
 KEPT = 2000
 """Builds: the oldest beyond this number are dropped."""
+SCORED = 200
+"""Builds whose predictions are added up."""
 BUSY = 5.0
 """Seconds to wait for another process that is writing."""
 _DIGITS = "0123456789abcdefghjkmnpqrstvwxyz"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Score:
+    """How a prediction of hits and misses, made while a build began, compared with the build.
+
+    `right` and `maybe` count steps; `wrong` names the others: `line 4: RUN make: hit, but ran`.
+    """
+
+    right: int
+    maybe: int
+    wrong: tuple[str, ...] = ()
+
+    def __add__(self, other: Score) -> Score:
+        return Score(
+            right=self.right + other.right, maybe=self.maybe + other.maybe, wrong=self.wrong + other.wrong
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +55,8 @@ class BuildRecord:
 
     `started` is ISO 8601 in UTC; `seconds` is wall time as fastbuild measured it; `result` is ok, failed or
     cancelled; `cache_read` and `cache_written` name the caches asked for, not what came of them (see
-    `timing.others`); `dirty` is None when there is no git; absent texts are empty.
+    `timing.others`); `dirty` is None when there is no git; absent texts are empty. `score` is None where
+    nothing was predicted; `reasons` say why steps ran.
     """
 
     id: str
@@ -60,6 +81,8 @@ class BuildRecord:
     digest: str = ""
     timing: BuildTiming = field(default_factory=BuildTiming)
     notes: tuple[str, ...] = ()
+    score: Score | None = None
+    reasons: tuple[Reason, ...] = ()
 
     def to_json(self, *, indent: int | None = None) -> str:
         """The record as JSON text in ASCII."""
@@ -171,6 +194,15 @@ class History:
             raise UsageError(f"several builds begin with {which!r}", fix="give more of the id")
         wanted = "no build is recorded yet" if which == "last" else f"no recorded build is called {which!r}"
         raise UsageError(wanted, fix="run `fastbuild history list` to see those that are")
+
+    def scores(self) -> dict[str, Score]:
+        """The newest builds' predictions by the engine's version, added up; `wrong`: the newest first."""
+        found: dict[str, Score] = {}
+        for record in self.list(SCORED):
+            if record.score is not None:
+                before = found.get(record.engine_version)
+                found[record.engine_version] = before + record.score if before else record.score
+        return found
 
     def _read(self, query: str, parameters: tuple[str | int, ...]) -> tuple[BuildRecord, ...]:
         if not self._path.exists():

@@ -16,8 +16,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fastbuild.errors import UsageError
+from fastbuild.explain.reasons import Cause, Reason
 from fastbuild.files import check_writable
-from fastbuild.history import BuildRecord, History, new_id, utc, write_record
+from fastbuild.history import BuildRecord, History, Score, new_id, utc, write_record
 from fastbuild.progress.events import Warning
 from fastbuild.progress.rawjson import StepKind
 from fastbuild.progress.timings import BuildTiming, OtherTiming, Status, StepTiming
@@ -252,3 +253,28 @@ def test_a_read_only_directory_is_found_early(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
     with pytest.raises(UsageError, match="can't be written"):
         check_writable(tmp_path / "record.json")
+
+
+def test_scores_are_added_up_by_the_engines_version(tmp_path: Path) -> None:
+    history = History(tmp_path / "history.db")
+    for number, (version, score) in enumerate(
+        (
+            ("v1", Score(right=3, maybe=1)),
+            ("v1", Score(right=1, maybe=0, wrong=("line 2: RUN a: foreseen as hit, but ran",))),
+            ("v2", Score(right=5, maybe=0)),
+            ("v2", None),
+        )
+    ):
+        history.add(replace(build(), id=f"{number}x", engine_version=version, score=score))
+    assert history.scores() == {
+        "v1": Score(right=4, maybe=1, wrong=("line 2: RUN a: foreseen as hit, but ran",)),
+        "v2": Score(right=5, maybe=0),
+    }
+
+
+def test_scores_and_reasons_survive_json() -> None:
+    reason = Reason(
+        step="[2/3] RUN a", line=2, platform="", cause=Cause.FILE_CHANGED, sentence="`a`", files=("a",)
+    )
+    record = replace(build(), score=Score(right=1, maybe=2, wrong=("x",)), reasons=(reason,))
+    assert BuildRecord.from_json(record.to_json()) == record

@@ -16,7 +16,16 @@ from fastbuild.commands.interrupts import signals
 from fastbuild.paths import Paths
 
 MODES = click.Choice(["auto", "readwrite", "read"])
-SETTINGS = ("cache_mode", "cache_strict", "cache_timeout", "name", "engine", "engine_config")
+SETTINGS = (
+    "cache_mode",
+    "cache_strict",
+    "cache_timeout",
+    "name",
+    "engine",
+    "engine_config",
+    "keep_modes",
+    "explain",
+)
 
 
 @click.command("build", cls=DockerCommand)
@@ -29,6 +38,8 @@ SETTINGS = ("cache_mode", "cache_strict", "cache_timeout", "name", "engine", "en
 @click.option("--name", help="First part of cache names (default: the repository's name).")
 @click.option("--engine", help="buildctl, buildx, private or docker (default: the first there is).")
 @click.option("--engine-config", help="A buildkitd.toml for the private engine.")
+@click.option("--keep-modes", is_flag=True, default=None, help="Send the files' modes as they are on disk.")
+@click.option("--explain/--no-explain", default=None, help="Say why steps ran. [--explain]")
 @click.option("--record", default="", help="Write the build's record (JSON) to a file.")
 @click.option("--trace-reads", is_flag=True, help="Build once more under strace; keep what each RUN read.")
 def command(context: str, **flags: Any) -> int:

@@ -36,7 +36,7 @@ def make_record(
     urls = (asked.context, asked.file or "", *(source for _, source in asked.build_contexts))
     secret = secret_values(asked.build_args, urls)
     return BuildRecord(
-        id=new_id(started),
+        id=so_far.id or new_id(started),
         started=utc(started),
         seconds=seconds,
         result=result,
@@ -57,6 +57,8 @@ def make_record(
         digest=so_far.digest,
         timing=masked(so_far.best_timing(found.lines()), secret),
         notes=masked((*so_far.notes, *so_far.problems), secret),
+        score=masked(so_far.score, secret),
+        reasons=masked(so_far.reasons, secret),
     )
 
 
@@ -65,7 +67,12 @@ def keep(record: BuildRecord, paths: Paths, environ: Mapping[str, str], *, path:
     if not quiet:
         width = shutil.get_terminal_size((100, 24)).columns
         colour = sys.stderr.isatty() and not environ.get("NO_COLOR")
-        report = f"{as_terminal.step_table(record, width, colour)}\n{as_terminal.summary_line(record)}\n"
+        parts = (
+            as_terminal.step_table(record, width, colour),
+            as_terminal.reason_lines(record.reasons, width),
+            as_terminal.summary_line(record),
+        )
+        report = "".join(f"{part}\n" for part in parts if part)
         _say(words.encodable(report, sys.stderr.encoding))
     try:
         History(paths.ensure().history).add(record)

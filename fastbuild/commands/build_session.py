@@ -26,6 +26,7 @@ from fastbuild.request import is_remote
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from fastbuild.commands.build_insight import Insight
     from fastbuild.config import Settings
     from fastbuild.engines.detect import Choice
     from fastbuild.paths import Paths
@@ -135,7 +136,8 @@ class Session:
                 view.add(Note(text=note))
             from fastbuild.pipeline import finish
 
-            bench = self._bench(found, ready, so_far, view)
+            insight = self._insight(found, ready)
+            bench = self._bench(found, ready, so_far, view, insight)
             outcome = build(bench, found.request, found.lines, strict=settings.cache_strict)
             answer = finish.read_answer(ready.job)
             is_check = asked.call.startswith(("check", "lint"))
@@ -156,6 +158,11 @@ class Session:
         if error is None:
             so_far.digest = self._deliver(asked, found, ready)
             so_far.timing = self._sized(asked, found, ready, outcome.timing)
+        if insight is not None:
+            from fastbuild.history import new_id
+
+            so_far.id = new_id(insight.started)
+            so_far.score, so_far.reasons = insight.tell(so_far.id, outcome.timing)
         if error is None and self.trace_reads:
             self._trace(bench, found, so_far, view)
         return error
@@ -191,7 +198,22 @@ class Session:
             so_far.notes.append(sentence)
             view.add(Note(text=sentence))
 
-    def _bench(self, found: Found, ready: Ready, so_far: Progress, view: View) -> Bench:
+    def _insight(self, found: Found, ready: Ready) -> Insight | None:
+        from fastbuild.commands.build_insight import begin
+
+        settings = self.settings
+        if not settings.explain:
+            return None
+        return begin(found, ready, self.paths, self.environ, self.workdir, keep_modes=settings.keep_modes)
+
+    def _bench(
+        self, found: Found, ready: Ready, so_far: Progress, view: View, insight: Insight | None
+    ) -> Bench:
+        def meanwhile() -> None:
+            found.meanwhile()
+            if insight is not None:
+                insight.meanwhile()
+
         return Bench(
             engine=found.choice.engine,
             job=ready.job,
@@ -203,11 +225,21 @@ class Session:
             on_event=view.add,
             on_line=view.add_raw,
             unblock=ready.unblock,
-            meanwhile=found.meanwhile,
+            meanwhile=meanwhile,
             abandoned=ready.abandoned,
             folds=so_far.folds,
             problems=so_far.problems,
+            normal_home=self._normal_home(found.choice),
+            notes=so_far.notes,
         )
+
+    def _normal_home(self, choice: Choice) -> Path | None:
+        """Where contexts with git's modes are kept; None where they are to be sent as they are."""
+        # these two make buildx look at the files beside the commit, and at the Dockerfile's place in the tree
+        asks_git = any(self.environ.get(name) for name in ("BUILDX_GIT_CHECK_DIRTY", "BUILDX_GIT_LABELS"))
+        if self.settings.keep_modes or (choice.name == "buildx" and asks_git):
+            return None
+        return self.paths.cache / "contexts"
 
     def _deliver(self, asked: BuildRequest, found: Found, ready: Ready) -> str:
         """Load, write and print what was asked for; returns the image's digest."""

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from fastbuild.dockerfile.steps import StepLines
     from fastbuild.engines.detect import Choice
+    from fastbuild.explain.reasons import Reason
+    from fastbuild.history import Score
     from fastbuild.pipeline.caches import Caches, Origin
     from fastbuild.progress.timings import BuildTiming, Fold
     from fastbuild.request import BuildRequest
@@ -85,6 +87,9 @@ class Progress:
     engine_version: str = ""
     timing: BuildTiming | None = None
     digest: str = ""
+    id: str = ""
+    score: Score | None = None
+    reasons: tuple[Reason, ...] = ()
 
     def best_timing(self, lines: StepLines | None) -> BuildTiming:
         """The final timing, else that of the attempt that was stopped."""

@@ -15,10 +15,12 @@ from fastbuild import config
 from fastbuild.cache import health
 from fastbuild.cache.api import ReadOnly, Untried, Unusable, Usable
 from fastbuild.engines import detect
-from fastbuild.errors import FastbuildError
+from fastbuild.errors import FastbuildError, UsageError
+from fastbuild.history import History
 from fastbuild.paths import Paths
 from fastbuild.pipeline.caches import choose_caches, read_origin
 from fastbuild.pipeline.probe import try_engine
+from fastbuild.reports import words
 from fastbuild.request import BuildRequest
 
 if TYPE_CHECKING:
@@ -68,6 +70,7 @@ def _line(finding: Finding) -> str:
 
 def _findings(settings: Settings, paths: Paths, environ: Mapping[str, str]) -> Iterator[Finding]:
     yield from _engines(settings, paths, environ)
+    yield from _predictions(paths)
     request = BuildRequest(context=str(Path.cwd()))
     origin = read_origin(request, environ)
     where = origin.ci.provider if origin.ci.provider != "none" else "no CI system"
@@ -101,6 +104,25 @@ def _engines(settings: Settings, paths: Paths, environ: Mapping[str, str]) -> It
     except FastbuildError as error:
         yield Finding(
             what=f"engine {choice.name}", level="fail", text=f"{choice.reason}; {error.what}", fix=error.fix
+        )
+
+
+def _predictions(paths: Paths) -> Iterator[Finding]:
+    """How well builds were foreseen on each version of the engine."""
+    try:
+        scores = History(paths.history).scores()
+    except UsageError as error:
+        yield Finding(what="history", level="warn", text=error.what, fix=error.fix)
+        return
+    for version, score in scores.items():
+        counted = score.right + len(score.wrong)
+        text = f"{score.right} of {words.plural(counted, 'step')} right, {score.maybe} undecided"
+        worst = f"; the last: {score.wrong[0]}" if score.wrong else ""
+        yield Finding(
+            what=f"predictions on {version or 'an unknown version'}",
+            level="warn" if score.wrong else "ok",
+            text=f"{text}{worst}",
+            fix="report it with the Dockerfile, please" if score.wrong else "",
         )
 
 

@@ -51,7 +51,10 @@ def show(build: str, form: str) -> None:
         return
     colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
     _say(_line(record))
-    _say(as_terminal.step_table(record, shutil.get_terminal_size().columns, colour))
+    width = shutil.get_terminal_size().columns
+    _say(as_terminal.step_table(record, width, colour))
+    if record.reasons:
+        _say(as_terminal.reason_lines(record.reasons, width))
     _say(as_terminal.summary_line(record))
 
 

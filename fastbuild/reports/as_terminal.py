@@ -13,8 +13,9 @@ from fastbuild.progress.timings import HITS, Status
 from fastbuild.reports import words
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
+    from fastbuild.explain.reasons import Reason
     from fastbuild.history import BuildRecord
     from fastbuild.progress.timings import Counts, OtherTiming, StepTiming
 
@@ -112,6 +113,17 @@ def _other_name(other: OtherTiming) -> str:
 def _coloured(text: str, status: Status, colour: bool) -> str:
     code = _COLOURS.get(status)
     return f"\x1b[{code}m{text}\x1b[0m" if colour and code else text
+
+
+def reason_lines(reasons: Sequence[Reason], width: int) -> str:
+    """Why steps ran: a line for each, one for several in a row that ran for the same reason."""
+    rows = []
+    for sentence, group in groupby(reasons, key=lambda reason: reason.sentence):
+        lines = [reason.line for reason in group]
+        first, last = lines[0], lines[-1]
+        where = "" if first is None else f"line {first}: " if first == last else f"lines {first}-{last}: "
+        rows.append(words.cut(f"why  {where}{words.one_line(sentence)}", max(width, NARROWEST)))
+    return "\n".join(rows)
 
 
 def summary_line(record: BuildRecord) -> str:

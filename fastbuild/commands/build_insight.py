@@ -1,0 +1,169 @@
+"""Why a build's steps ran, and whether that was foreseen: found out beside the build, never in its way.
+
+While the engine works, a thread predicts the build and reads the side files of earlier ones. Afterwards this
+build's side file is made, compared with those, kept, and put beside the caches that were written. A thread
+that isn't ready in time is not waited for: then nothing is said about this build.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from contextlib import suppress
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from fastbuild.errors import UsageError
+from fastbuild.request import is_remote
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from fastbuild.commands.build_state import Found
+    from fastbuild.explain.reasons import Reason
+    from fastbuild.explain.sidefile import SideFile
+    from fastbuild.history import Score
+    from fastbuild.paths import Paths
+    from fastbuild.pipeline.foresee import Foreseen
+    from fastbuild.pipeline.prepare import Ready
+    from fastbuild.progress.timings import BuildTiming
+
+WAIT = 0.1
+"""Seconds that a finished build of which no step ran waits for its prediction."""
+WAIT_FOR_REASONS = 3.0
+"""Seconds that any other one waits: it has reasons to tell."""
+EARLIER = 5
+"""Builds of this machine that a new one is compared with."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Insight:
+    """The prediction of one build, and what becomes of it. `started` is in Unix seconds; `store` is a copy
+    of the engine's own store from before the build."""
+
+    found: Found
+    ready: Ready
+    paths: Paths
+    environ: Mapping[str, str]
+    keep_modes: bool
+    store: Path | None
+    started: float = field(default_factory=time.time)
+    _foreseen: list[Foreseen] = field(default_factory=list)
+    _thread: threading.Thread | None = None
+
+    def meanwhile(self) -> None:
+        """Begin to look; for when the engine has been started. Only the first call does anything."""
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._look, daemon=True)
+            self._thread.start()
+
+    def _look(self) -> None:
+        from fastbuild.pipeline.foresee import foresee
+
+        # whatever goes wrong: the engine says it of the build itself, or it concerns the prediction alone
+        with suppress(Exception):
+            foreseen = foresee(
+                self.ready,
+                self.found.request,
+                self.paths,
+                self.environ,
+                self.found.caches.credentials,
+                keep_modes=self.keep_modes,
+                store=self.store,
+                sides=True,
+            )
+            import fastbuild.explain.compare
+            import fastbuild.explain.describe
+            import fastbuild.explain.stored  # noqa: F401
+
+            self._foreseen.append(foreseen)
+
+    def tell(self, build: str, timing: BuildTiming) -> tuple[Score | None, tuple[Reason, ...]]:
+        """The prediction's score and why steps ran; keeps the side file of `build`.
+
+        Never raises.
+        """
+        if self._thread is None:
+            return None, ()
+        counts = timing.counts()
+        self._thread.join(WAIT_FOR_REASONS if counts.ran or counts.failed else WAIT)
+        if not self._foreseen:
+            return None, ()
+        foreseen = self._foreseen[0]
+        with suppress(Exception):  # the image is made: nothing here may fail the build
+            from fastbuild.pipeline.score import score
+
+            scored = score(foreseen.steps, timing)
+            return scored, self._explain(build, foreseen, timing)
+        return None, ()
+
+    def _explain(self, build: str, foreseen: Foreseen, timing: BuildTiming) -> tuple[Reason, ...]:
+        from fastbuild.explain.compare import explain
+        from fastbuild.explain.stored import to_json
+        from fastbuild.pipeline import side_files
+        from fastbuild.sides import Sides, project_of
+
+        request = self.found.request
+        sides = Sides.of(self.paths, project_of(request))
+        remote = side_files.beside(foreseen.caches)
+        before = [*remote.values(), *side_files.read(islice(sides.before(), EARLIER))]
+        about = self._about(build, next((side.salt for side in before if side.salt), ""))
+        now = side_files.describe_build(about, foreseen, request, self.paths, self.environ, timing)
+        with suppress(UsageError):
+            sides.save(build, to_json(now), os.getuid())
+        side_files.write(now, timing, request, self.found.caches.credentials, self.environ)
+        evidence = side_files.evidence(foreseen, remote, fresh=self.ready.store_was_empty)
+        return explain(now, before, evidence)
+
+    def _about(self, build: str, salt: str) -> SideFile:
+        """Who builds, when and where; a `salt` is taken over, so that hidden values can be compared."""
+        from fastbuild.explain.sidefile import SideFile
+
+        request, git, ci = self.found.request, self.found.origin.git, self.found.origin.ci
+        return SideFile(
+            build=build,
+            created=self.started,
+            commit=(git.sha if git else None) or ci.sha or "",
+            branch=ci.branch or (git.branch if git else None) or "",
+            dirty=self.found.dirty.known(),
+            engine=self.found.choice.name,
+            engine_version=self.ready.version,
+            store=str(self.ready.root or ""),
+            platforms=request.platforms,
+            salt=salt or os.urandom(16).hex(),
+        )
+
+
+def begin(
+    found: Found,
+    ready: Ready,
+    paths: Paths,
+    environ: Mapping[str, str],
+    workdir: Path,
+    *,
+    keep_modes: bool,
+) -> Insight | None:
+    """Prepare the insight into a build that is about to start; None where none can be had.
+
+    Only BuildKit that we call ourselves tells its graph, and only of files that are here.
+    """
+    request = found.request
+    known = found.choice.engine.NAME == "buildctl" and request.call == "build"
+    if not known or is_remote(request.context) or not request.file or len(request.platforms) > 1:
+        return None
+    from fastbuild.pipeline.read_caches import copy_store
+
+    store = copy_store(ready.root, workdir / "store") if ready.root else None
+    if ready.root is not None and store is None and not ready.store_was_empty:
+        return None
+    return Insight(
+        found=found,
+        ready=ready,
+        paths=paths,
+        environ=environ,
+        keep_modes=keep_modes,
+        store=store,
+    )
