@@ -1,9 +1,9 @@
 """How many planted causes are named, on fresh runners: `python -m benchmarks.causes`.
 
 One application is built once, its cache goes to S3. Then each cause of `tests/live/causes.py` is planted,
-alone, and built on a fresh runner that knows nothing but what lies in S3. Named: the first reason isn't `unknown`.
-Right: it is the planted one, in its step. Precision is right / named, recall right / planted; the changes
-that change no key must give no reason at all.
+alone, and built on a fresh runner that knows nothing but what lies in S3. Named: the first reason isn't
+`unknown`. Right: it is the planted one, in its step. Precision is right / named, recall right / planted; the
+changes that change no key must give no reason at all.
 
 Results are kept in `results/causes.json` and `results/causes.md`.
 """
