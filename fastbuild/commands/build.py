@@ -51,7 +51,7 @@ def command(context: str, **flags: Any) -> int:
     settings = config.load(Path.cwd(), os.environ, given)
     request = request_from_flags(context, flags)
     notes = [f"{flag} has no effect with BuildKit" for flag in without_effect(flags)]
-    with signals(), tempfile.TemporaryDirectory(prefix="fastbuild-") as workdir:
+    with signals(), tempfile.TemporaryDirectory(prefix="fastbuild-", ignore_cleanup_errors=True) as workdir:
         session = Session(
             settings=settings,
             paths=Paths.from_environ(os.environ, os.getuid()),

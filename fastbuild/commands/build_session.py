@@ -162,7 +162,9 @@ class Session:
             from fastbuild.history import new_id
 
             so_far.id = new_id(insight.started)
-            so_far.score, so_far.reasons = insight.tell(so_far.id, outcome.timing)
+            score, so_far.reasons = insight.tell(so_far.id, outcome.timing)
+            # what a first attempt built is a hit for the second, which nobody foretold
+            so_far.score = score if len(so_far.folds) == 1 else None
         if error is None and self.trace_reads:
             self._trace(bench, found, so_far, view)
         return error

@@ -58,7 +58,7 @@ def command(context: str, form: str, exit_code: bool, **flags: Any) -> int:
     given = {**{name: flags[name] for name in SETTINGS}, "cache": flags["cache"] or None}
     settings = config.load(Path.cwd(), os.environ, given)
     request = request_from_flags(context, flags)
-    with signals(), tempfile.TemporaryDirectory(prefix="fastbuild-") as workdir:
+    with signals(), tempfile.TemporaryDirectory(prefix="fastbuild-", ignore_cleanup_errors=True) as workdir:
         found = _predict(settings, request, Path(workdir), os.environ)
     if form == "json":
         click.echo(json.dumps(report.to_json(found), indent=2))
