@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import platform as machine
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -116,6 +116,8 @@ def foresee(
             tree.save()
         caches = (own, *(future.result() for future in reading))
     verdicts = match(graph, keys, contents, [cache.records for cache in caches if cache.records])
+    if any(cache.unseen for cache in caches):
+        verdicts = doubted(graph, verdicts)
     return Foreseen(
         steps=tuple(steps_of(graph, verdicts)),
         graph=graph,
@@ -125,6 +127,20 @@ def foresee(
         verdicts=verdicts,
         caches=caches,
     )
+
+
+UNSEEN = "a cache that can't be looked into may have it"
+
+
+def doubted(graph: Graph, verdicts: Mapping[str, StepVerdict]) -> dict[str, StepVerdict]:
+    """The verdicts where some cache could not be looked into: what was a miss is a maybe, unless the cache is
+    not asked."""
+    return {
+        digest: replace(it, verdict=Verdict.MAYBE, reason=UNSEEN)
+        if it.verdict is Verdict.MISS and not graph.op(digest).ignore_cache
+        else it
+        for digest, it in verdicts.items()
+    }
 
 
 def graph_and_keys(text: str) -> tuple[Graph, dict[str, OpKey | None]]:

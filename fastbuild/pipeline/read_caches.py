@@ -34,6 +34,11 @@ class CacheRead:
     problem: str = ""
     absent: bool = False
 
+    @property
+    def unseen(self) -> bool:
+        """Whether it may hold results that the engine sees and we don't."""
+        return self.records is None and not self.absent and not self.manifest
+
 
 def read_cache(
     spec: CacheSpec, credentials: Credentials | None, environ: Mapping[str, str], *, side: bool = False
