@@ -83,9 +83,7 @@ class Session:
     def _look_around(self, asked: BuildRequest, notes: list[str]) -> Found:
         settings = self.settings
         staged = prepare.with_stages(stage(asked, sys.stdin.buffer, self.workdir))
-        wanted = settings.engine or ("buildx" if asked.builder else "")
-        builder = asked.builder or self.environ.get("BUILDX_BUILDER", "")
-        choice = detect.choose(wanted, builder, self.environ, self.paths)
+        choice = detect.choose_for(asked, settings.engine, self.environ, self.paths)
         if self.trace_reads:
             self._require_tracing(choice)
         origin = read_origin(staged, self.environ)

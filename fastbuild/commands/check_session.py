@@ -129,9 +129,7 @@ class Session:
 
     @contextmanager
     def _ready(self, request: BuildRequest) -> Iterator[tuple[Choice, Ready]]:
-        wanted = self.settings.engine or ("buildx" if request.builder else "")
-        named = request.builder or self.environ.get("BUILDX_BUILDER", "")
-        choice = detect.choose(wanted, named, self.environ, self.paths)
+        choice = detect.choose_for(request, self.settings.engine, self.environ, self.paths)
         with prepare.ready(
             choice,
             request.without_results(),

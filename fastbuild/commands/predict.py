@@ -74,8 +74,7 @@ def _predict(
 ) -> Prediction:
     paths = Paths.from_environ(environ, os.getuid())
     staged = prepare.with_stages(stage(asked, sys.stdin.buffer, workdir))
-    wanted = settings.engine or ("buildx" if asked.builder else "")
-    choice = detect.choose(wanted, asked.builder or environ.get("BUILDX_BUILDER", ""), environ, paths)
+    choice = detect.choose_for(asked, settings.engine, environ, paths)
     caches = choose_caches(
         staged,
         settings.cache if choice.name != "docker" else (),

@@ -68,9 +68,7 @@ def builder(
         )
     with tempfile.TemporaryDirectory(prefix="fastbuild-proof-") as folder:
         staged = stage(request, sys.stdin.buffer, Path(folder))
-        wanted = settings.engine or ("buildx" if request.builder else "")
-        named = request.builder or environ.get("BUILDX_BUILDER", "")
-        choice = detect.choose(wanted, named, environ, paths)
+        choice = detect.choose_for(request, settings.engine, environ, paths)
         proving = _Proving(
             settings=settings,
             paths=paths,

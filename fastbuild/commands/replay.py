@@ -113,17 +113,12 @@ class _Session:
         request = prepare.with_stages(stage(given, sys.stdin.buffer, self.folder))
         request = replace(request.without_results(), call="build")
         place = Place.of(Path(request.context))
-        choice = self._engine(request, paths)
+        choice = detect.choose_for(request, self.settings.engine, self.environ, paths)
         history = History(place, asked.ref, asked.commits + 1, self._digests(place, paths))
         try:
             return self._replay(request, asked, choice, paths, history)
         finally:
             history.close()
-
-    def _engine(self, request: BuildRequest, paths: Paths) -> Choice:
-        wanted = self.settings.engine or ("buildx" if request.builder else "")
-        builder = request.builder or self.environ.get("BUILDX_BUILDER", "")
-        return detect.choose(wanted, builder, self.environ, paths)
 
     def _digests(self, place: Place, paths: Paths) -> BlobDigests:
         import xxhash

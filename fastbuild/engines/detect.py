@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from fastbuild.engines.api import Engine
     from fastbuild.paths import Paths
+    from fastbuild.request import BuildRequest
 
 NAMES = ("buildctl", "buildx", "private", "docker")
 
@@ -59,6 +60,12 @@ class Choice:
                 from fastbuild.engines import buildctl
 
                 return buildctl
+
+
+def choose_for(request: BuildRequest, engine: str, environ: Mapping[str, str], paths: Paths) -> Choice:
+    """The engine that builds `request`, `engine` being the settings'. Raises as `choose` does."""
+    wanted = engine or ("buildx" if request.builder else "")
+    return choose(wanted, request.builder or environ.get("BUILDX_BUILDER", ""), environ, paths)
 
 
 def choose(wanted: str, builder: str, environ: Mapping[str, str], paths: Paths) -> Choice:
