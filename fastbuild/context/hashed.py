@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
+from functools import partial
 from typing import TYPE_CHECKING
 
+from fastbuild.aside import aside
 from fastbuild.context import filehash
 from fastbuild.context.filehash import Node
 from fastbuild.errors import UsageError
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
 PIECE = 1 << 20
 """Bytes read at once."""
 BATCH = 64
-"""Files that a thread hashes in one go."""
+"""Files that are worth a thread."""
 THREADS = 4
 _KINDS = {stat.S_IFREG: "file", stat.S_IFDIR: "directory"}
 _NO_STAT = os.stat_result((0,) * 10)
@@ -81,13 +83,11 @@ class HashedTree:
         missing = [path for path in paths if path not in self._digests and not self._known(path)]
         if not missing:
             return
-        batches = [missing[start : start + BATCH] for start in range(0, len(missing), BATCH)]
-        from concurrent.futures import ThreadPoolExecutor
-
-        with ThreadPoolExecutor(THREADS) as pool:
-            for hashed in pool.map(self._hash_batch, batches):
-                for path, mode, info, digest in hashed:
-                    self._keep(path, mode, info, digest)
+        size = max(BATCH, -(-len(missing) // THREADS))
+        batches = [missing[start : start + size] for start in range(0, len(missing), size)]
+        for hashed in [aside(partial(self._hash_batch, batch)) for batch in batches]:
+            for path, mode, info, digest in hashed():
+                self._keep(path, mode, info, digest)
 
     def save(self) -> None:
         """Write the index; for after the last question."""

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import os
 import platform as machine
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import xxhash
 
+from fastbuild.aside import aside
 from fastbuild.context import copies
 from fastbuild.context.digest_index import DigestIndex
 from fastbuild.context.hashed import HashedTree
@@ -106,15 +107,14 @@ def foresee(
             "a remote context can't be predicted: only the engine sees its files",
             fix="clone the repository and name its directory",
         )
-    with ThreadPoolExecutor(max_workers=8) as pool:
-        reading = [pool.submit(read_cache, c, credentials, environ, side=sides) for c in request.cache_from]
-        own = read_own(store or ready.root)
-        graph, keys = graph_and_keys(graph_text(ready.job, request))
-        files = trees(graph, request, paths, keep_modes=keep_modes)
-        contents = contents_of(graph, keys, files)
-        for tree in files.values():
-            tree.save()
-        caches = (own, *(future.result() for future in reading))
+    reading = [aside(partial(read_cache, c, credentials, environ, side=sides)) for c in request.cache_from]
+    own = read_own(store or ready.root)
+    graph, keys = graph_and_keys(graph_text(ready.job, request))
+    files = trees(graph, request, paths, keep_modes=keep_modes)
+    contents = contents_of(graph, keys, files)
+    for tree in files.values():
+        tree.save()
+    caches = (own, *(read() for read in reading))
     verdicts = match(graph, keys, contents, [cache.records for cache in caches if cache.records])
     if any(cache.unseen for cache in caches):
         verdicts = doubted(graph, verdicts)
