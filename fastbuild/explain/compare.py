@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fastbuild.explain.differences import Comparison
-from fastbuild.explain.evidence import Evidence, Outcome, gone, unknown
+from fastbuild.explain.evidence import LOCAL, Evidence, Outcome, gone, unknown
 from fastbuild.explain.reasons import Cause, Difference, Reason, code, shown
 from fastbuild.explain.sidefile import is_internal
 from fastbuild.progress.rawjson import StepName
@@ -105,16 +105,20 @@ def _ignored(now: SideFile, step: StepKey, evidence: Evidence) -> Difference | N
 
 
 def _alone(evidence: Evidence) -> Difference:
-    """Without any earlier build."""
-    failed = [each for each in evidence.caches if each.outcome is Outcome.FAILED]
-    read = [each for each in evidence.caches if each.outcome is Outcome.READ]
-    absent = [each for each in evidence.caches if each.outcome is Outcome.ABSENT]
+    """Without any earlier build. A fresh engine's own store is empty, whatever reading it came to."""
+    caches = [each for each in evidence.caches if not (evidence.fresh and each.label == LOCAL)]
+    failed = [each for each in caches if each.outcome is Outcome.FAILED]
+    read = [each for each in caches if each.outcome is Outcome.READ]
+    absent = [each for each in caches if each.outcome is Outcome.ABSENT]
     if failed and not read and evidence.fresh:
         first = failed[0]
         why = f": {shown(first.error, 200)}" if first.error else ""
         said = f"nothing could be reused: {code(first.label)} could not be read{why}"
         return Difference(cause=Cause.IMPORT_FAILED, sentence=said, cache=first.label)
-    if absent and len(absent) == len(evidence.caches) and evidence.complete and evidence.fresh:
+    if evidence.caches and not caches and evidence.complete:
+        said = "nothing could be reused: the engine's store was empty, and no cache was named"
+        return Difference(cause=Cause.NEVER_BUILT, sentence=said)
+    if absent and len(absent) == len(caches) and evidence.complete and evidence.fresh:
         said = f"never built before: nothing lies under {code(absent[0].label)} yet"
         return Difference(cause=Cause.NEVER_BUILT, sentence=said, cache=absent[0].label)
     return unknown("no earlier build is known")

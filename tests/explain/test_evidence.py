@@ -197,6 +197,15 @@ def test_the_first_build_of_all_was_never_built_before() -> None:
     assert only(Evidence(caches=(absent,)), before=None).cause is Cause.UNKNOWN
 
 
+def test_a_fresh_engine_without_any_cache_could_reuse_nothing() -> None:
+    own = CacheEvidence(label=LOCAL, outcome=Outcome.READ)
+    reason = only(Evidence(caches=(own,), fresh=True), before=None)
+    assert reason.cause is Cause.NEVER_BUILT
+    assert "store was empty, and no cache was named" in reason.sentence
+    assert only(Evidence(caches=(own,), fresh=False), before=None).cause is Cause.UNKNOWN
+    assert only(Evidence(caches=(own,), fresh=True, complete=False), before=None).cause is Cause.UNKNOWN
+
+
 def test_a_fresh_engine_whose_only_cache_failed_could_reuse_nothing() -> None:
     failed = CacheEvidence(label=NAME, outcome=Outcome.FAILED, error="no route\nto \x1b[31mhost")
     reason = only(Evidence(caches=(failed,), fresh=True), before=None)

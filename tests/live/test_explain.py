@@ -78,13 +78,23 @@ def test_what_changes_no_key_has_no_reason(lab: Lab, app: Path, cache: str, name
     assert not any(step["status"] == "ran" for step in done.record["timing"]["steps"])
 
 
-def test_nothing_is_known_of_a_first_build(lab: Lab, app: Path) -> None:
+def test_a_first_build_could_reuse_nothing(lab: Lab, app: Path) -> None:
     with lab.runner() as fresh:
         done = build(fresh, app, "--engine", "private")
         again = fastbuild(fresh, "explain")
-        assert b"no earlier build is known" in again.stdout
+        assert b"the engine's store was empty, and no cache was named" in again.stdout
     assert done.record is not None
-    assert {reason["cause"] for reason in done.record["reasons"]} == {"unknown"}
+    assert {reason["cause"] for reason in done.record["reasons"]} == {"never_built"}
+
+
+def test_a_first_build_of_a_branch_finds_no_cache(lab: Lab, app: Path) -> None:
+    account = lab.s3_server.account.new_bucket("first")
+    url = f"s3://{account.bucket}/ci?endpoint_url={account.endpoint}&region=us-east-1"
+    done = on_fresh_runner(lab, app, url)
+    assert done.record is not None
+    sentences = {reason["sentence"] for reason in done.record["reasons"]}
+    assert len(sentences) == 1
+    assert sentences.pop().startswith("never built before: nothing lies under `s3 ")
 
 
 def test_a_build_is_compared_with_another_one_or_with_a_branch(lab: Lab, app: Path, cache: str) -> None:
