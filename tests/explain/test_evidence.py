@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from fastbuild.explain.compare import explain
-from fastbuild.explain.evidence import CacheEvidence, Evidence, Outcome, Writer
+from fastbuild.explain.evidence import LOCAL, CacheEvidence, Evidence, Outcome, Writer
 from fastbuild.explain.reasons import Cause, Reason
 from tests.explain.frontend import Project, changed, side
 from tests.explain.test_causes import APP
