@@ -351,13 +351,20 @@ def _id(case: Case) -> str:
     return case.name.replace(" ", "-")
 
 
+def _works(program: str) -> bool:
+    """Whether it starts: rustup's `cargo` is there and does nothing in a home without a toolchain."""
+    found = shutil.which(program)
+    version = "version" if program == "go" else "--version"
+    return bool(found) and subprocess.run([program, version], capture_output=True).returncode == 0
+
+
 @pytest.fixture(params=CASES, ids=_id)
 def case(request: pytest.FixtureRequest) -> Case:
     found: Case = request.param
     if shutil.which("strace") is None:
         pytest.skip("this machine lacks strace")
     needs = {"pip": "", "uv": "", "pnpm": "npm", "yarn": "npm"}.get(found.program, found.program)
-    if needs and shutil.which(needs) is None:
+    if needs and not _works(needs):
         pytest.skip(f"this machine lacks {needs}")
     return found
 
