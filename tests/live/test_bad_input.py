@@ -434,6 +434,10 @@ def test_an_engine_that_is_not_there(warm: Runner, tmp_path: Path, address: str)
     one_error(done, 3, "doctor")
 
 
+def ours(left: list[str]) -> list[str]:
+    return [name for name in left if not name.startswith("buildkit-mount")]
+
+
 @pytest.mark.parametrize("engine", ["private", "buildctl", "buildx"])
 def test_an_engine_that_is_killed_in_the_middle(
     lab: Lab, runner: Runner, tmp_path: Path, engine: str
@@ -458,7 +462,8 @@ def test_an_engine_that_is_killed_in_the_middle(
             assert "Traceback" not in text
             assert "doctor" in text
             assert started.written()["result"] == "failed"
-            assert wait_until(lambda: not started.left(), 1), started.left()
+            # what the engine has mounted for a moment is its own, and it was killed
+            assert wait_until(lambda: not ours(started.left()), 1), started.left()
     assert iid.read_text() == "old"
     if engine == "private":  # the next build starts it anew
         project(context)
