@@ -14,6 +14,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from fastbuild.dockerfile.expand import references
+from fastbuild.explain.hidden import HIDDEN, PREFIX
 from fastbuild.progress.masking import SHORTEST, looks_secret
 
 if TYPE_CHECKING:
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
 
 ROUNDS = 50_000
 """Of PBKDF2: some 25 ms for each value, which makes guessing dear and the few values of a build cheap."""
-PREFIX = "secret:"
-HIDDEN = re.compile(PREFIX + r"[0-9a-f]{32}")
 
 _PASSWORD = re.compile(r"(?P<before>\w://[^\s/:@\"'$<{]*:)(?P<value>[^\s/@\"'$<>{}()`]+)(?=@)")
 _TOKEN_USER = re.compile(r"(?P<before>https?://)(?P<value>[^\s/:@\"'$<>{}()`]{6,})(?=@)")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from fastbuild.explain.hiding import HIDDEN
+from fastbuild.explain.hidden import HIDDEN
 
 if TYPE_CHECKING:
     from fastbuild.explain.sidefile import StepKey
