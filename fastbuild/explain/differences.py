@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from fastbuild.explain.content import content_difference
-from fastbuild.explain.hiding import HIDDEN
+from fastbuild.explain.hidden import HIDDEN
 from fastbuild.explain.matching import match_steps
 from fastbuild.explain.operation import operation_differences
 from fastbuild.explain.reasons import Cause, Difference, code, name, place, short_digest, shown

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fastbuild.dockerfile.expand import references
-from fastbuild.explain.hiding import HIDDEN
+from fastbuild.explain.hidden import HIDDEN
 from fastbuild.explain.reasons import Cause, Difference, code, shown
 from fastbuild.explain.sidefile import Origin
 

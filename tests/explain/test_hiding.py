@@ -4,7 +4,8 @@ import gzip
 
 import pytest
 
-from fastbuild.explain.hiding import HIDDEN, Hider, tainted
+from fastbuild.explain.hidden import HIDDEN
+from fastbuild.explain.hiding import Hider, tainted
 from fastbuild.explain.stored import to_json
 from tests.explain.frontend import SALT, Project, changed, side
 
