@@ -35,10 +35,14 @@ def expand_local(location: Location, names: CacheNames, _environ: Mapping[str, s
     options.pop("src", None)
     if not root:
         raise UsageError("--cache local: no directory", fix="write local:DIR")
+    try:
+        folder = Path(root).expanduser()
+    except RuntimeError as error:
+        raise UsageError(f"--cache local: {root!r} names no user's home", fix="write a full path") from error
 
     def place(name: str, direction: Direction) -> dict[str, str]:
         key = "src" if direction == "import" else "dest"
-        return {key: str(Path(root).expanduser() / as_tag(name))}
+        return {key: str(folder / as_tag(name))}
 
     made = specs("local", names, place, options=options, export_defaults=EXPORT_DEFAULTS)
     present = tuple(s for s in made.imports if (Path(s.get("src")) / "index.json").is_file())

@@ -208,3 +208,8 @@ def test_plus_signs_are_kept() -> None:
 def test_only_usage_errors(text: str, start: str) -> None:
     with contextlib.suppress(UsageError):
         expand(start + text, NAMES, {"AWS_REGION": "r"} | GHA)
+
+
+def test_a_home_that_nobody_has_is_a_usage_error() -> None:
+    with pytest.raises(UsageError, match="home"):
+        expand("local:~0", NAMES, {})
