@@ -7,6 +7,7 @@ that isn't ready in time is not waited for: then nothing is said about this buil
 
 from __future__ import annotations
 
+import math
 import os
 import threading
 import time
@@ -52,6 +53,7 @@ class Insight:
     store: Path | None
     started: float = field(default_factory=time.time)
     _foreseen: list[Foreseen] = field(default_factory=list)
+    _looked: float = 0.0
     _thread: threading.Thread | None = None
 
     def meanwhile(self) -> None:
@@ -79,6 +81,7 @@ class Insight:
             import fastbuild.explain.describe
             import fastbuild.explain.stored  # noqa: F401
 
+            self._looked = time.time()
             self._foreseen.append(foreseen)
 
     def tell(self, build: str, timing: BuildTiming) -> tuple[Score | None, tuple[Reason, ...]]:
@@ -95,8 +98,11 @@ class Insight:
         foreseen = self._foreseen[0]
         with suppress(Exception):  # the image is made: nothing here may fail the build
             from fastbuild.pipeline.score import score
+            from fastbuild.progress.rawjson import StepKind
 
-            scored = score(foreseen.steps, timing)
+            # what was read after this build began to write its cache may hold its own results
+            exports = [o.started for o in timing.others if o.kind is StepKind.CACHE_EXPORT and o.started]
+            scored = score(foreseen.steps, timing) if self._looked < min(exports, default=math.inf) else None
             return scored, self._explain(build, foreseen, timing)
         return None, ()
 
