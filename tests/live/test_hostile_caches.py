@@ -105,7 +105,7 @@ def test_records_that_were_tampered_with_are_foreseen_as_the_engine_takes_them(
             shutil.copytree(f"{cache}-whole", cache)
             rewrite(cache, functools.partial(damaged, dice))
             with engine(lab) as fresh:
-                told = seat.predict(fresh, request, (imported,), None)
+                told = seat.predict(fresh, request, (imported,), fresh.root)
                 importing = replace(request, cache_from=(imported,))
                 built = seat.build(fresh, importing, f"damaged-{number}", fresh=True)
             if not built.error:  # a layer that is not there stops BuildKit itself

@@ -96,7 +96,7 @@ class Seat:
         )
 
     def predict(
-        self, asked: Buildkitd, request: BuildRequest, caches: tuple[CacheSpec, ...], root: Path | None
+        self, asked: Buildkitd, request: BuildRequest, caches: tuple[CacheSpec, ...], root: Path
     ) -> Foreseen:
         """What `fastbuild predict` says, with what the daemon at `root` has in its own store."""
         request = replace(request, cache_from=caches)

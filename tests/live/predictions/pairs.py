@@ -152,7 +152,7 @@ class _Pair:
         with self._bench.engines.new() as fresh, ThreadPoolExecutor(max_workers=1) as pool:
             began = time.monotonic()
             told = self._predicted(request, (), self._warm.root)
-            told_fresh = self._predicted(request, (self._imported,), None)
+            told_fresh = self._predicted(request, (self._imported,), fresh.root)
             other = pool.submit(self._seat.build, fresh, importing, self._copy, fresh=True)
             built = self._seat.build(self._warm, request, self._copy, fresh=False)
             built_fresh = other.result()
@@ -163,7 +163,7 @@ class _Pair:
         ]
 
     def _predicted(
-        self, request: BuildRequest, caches: tuple[CacheSpec, ...], root: Path | None
+        self, request: BuildRequest, caches: tuple[CacheSpec, ...], root: Path
     ) -> Foreseen | FastbuildError:
         # The engine that knows the base answers sooner; whose store counts is what `root` says.
         try:
