@@ -118,7 +118,8 @@ def test_an_image_that_is_all_random_can_not_be_judged(proof: Callable[..., Proo
 
 
 def test_random_names_are_noise_and_a_new_name_is_not(proof: Callable[..., Proof]) -> None:
-    original = "FROM busybox\nRUN mkdir /logs && date > /logs/$(date +%Y-%m-%dT%H_%M_%S).log; mktemp -d\n"
+    stamped = "sleep 1; mkdir /logs && date > /logs/$(date +%Y-%m-%dT%H_%M_%S).log"
+    original = f"FROM busybox\nRUN {stamped}; mktemp -d\n"
     found = proof(original)
     assert found.verdict is Verdict.EQUIVALENT, found
     assert {path.rpartition("/")[0] for path in found.noise} == {"/logs", "/tmp"}
