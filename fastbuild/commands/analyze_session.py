@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import posixpath
 from contextlib import suppress
+from copy import copy
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import chain
@@ -16,7 +17,7 @@ from fastbuild.analysis.finding import Finding
 from fastbuild.analysis.inputs import shown
 from fastbuild.analysis.run import FileReport, analyse
 from fastbuild.analysis.subject import Subject
-from fastbuild.commands.analyze_halves import halved
+from fastbuild.commands.analyze_shared import shared
 from fastbuild.context.tree import Tree
 from fastbuild.dockerfile.parse import decode
 
@@ -30,9 +31,6 @@ if TYPE_CHECKING:
     from fastbuild.commands.analyze_check import Checks
     from fastbuild.commands.analyze_history import Past
     from fastbuild.dockerfile.model import Dockerfile
-
-FILE_WEIGHT = 500
-"""What a file costs besides its text, as bytes of it."""
 
 
 @dataclass(kw_only=True)
@@ -59,16 +57,17 @@ class Session:
         """Every target analysed; one report per path."""
         if self.checks is not None:  # the engine's answer is what takes time
             return _by_path(self._reports(self.targets))
-        done = halved(
-            self.targets,
-            [len(target.raw) + FILE_WEIGHT for target in self.targets],
-            lambda them: (self._reports(them), self.problems, self.crashes),
-            self._prepare,
-        )
-        for _, problems, crashes in done:
-            self.problems += [problem for problem in problems if problem not in self.problems]
+        parts = shared(self.targets, self._part, self._prepare)
+        self.problems = list(dict.fromkeys(chain(self.problems, *(problems for _, problems, _ in parts))))
+        for _, _, crashes in parts:
             self.crashes = crashes | self.crashes
-        return _by_path(chain.from_iterable(reports for reports, _, _ in done))
+        return _by_path(chain.from_iterable(reports for reports, _, _ in parts))
+
+    def _part(self, targets: Sequence[Target]) -> tuple[list[FileReport], list[str], dict[str, str]]:
+        """The reports of some targets, and the problems and crashes that they added."""
+        part = copy(self)
+        part.problems, part.crashes = [], {}
+        return part._reports(targets), part.problems, part.crashes
 
     def _prepare(self) -> None:
         """Have at hand what nearly every file needs."""

@@ -4,6 +4,7 @@ import io
 import json
 import os
 import stat
+import time
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 from fastbuild import cli
 from fastbuild.analysis.finding import Edit, Finding, Fix, Level, Safety
 from fastbuild.analysis.syntax import read
-from fastbuild.commands import analyze_arguments, analyze_halves
+from fastbuild.commands import analyze_arguments, analyze_shared
 from fastbuild.dockerfile.parse import decode
 from fastbuild.history import BuildRecord, History
 from fastbuild.paths import Paths
@@ -23,7 +24,7 @@ from fastbuild.progress.timings import BuildTiming, Status, StepTiming
 from tests.analysis.fakes import keyword_rule, rule
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from fastbuild.analysis.rule import Rule
@@ -276,7 +277,7 @@ def test_many_files_on_two_cores_give_the_same_report(
         (here / f"{number:02}").mkdir()
         (here / f"{number:02}" / "Dockerfile").write_text(TEXT if number % 3 else f"FROM a:{number}\nRUM x\n")
     split = analyze("-r", "--format", "json")
-    monkeypatch.setattr(analyze_halves, "WORTH_IT", 10_000)
+    monkeypatch.setattr(analyze_shared, "WORTH_IT", 10_000)
     assert analyze("-r", "--format", "json") == split
     assert len(json.loads(split[1])["files"]) == 60
 
@@ -290,17 +291,19 @@ def test_a_copy_that_dies_leaves_its_work_to_us() -> None:
         return list(items)  # type: ignore[call-overload, no-any-return]
 
     prepared: list[int] = []
-    parts = analyze_halves.halved(range(100), [1] * 100, work, lambda: prepared.append(os.getpid()))
-    assert [number for part in parts for number in part] == list(range(100))
+    parts = analyze_shared.shared(range(1000), work, lambda: prepared.append(os.getpid()))
+    assert [number for part in parts for number in part] == list(range(1000))
     assert prepared == [parent]
 
 
-@pytest.mark.parametrize(
-    ("weights", "first"), [([1] * 60, 30), ([59, *[1] * 59], 1), ([*[1] * 59, 59], 59), ([99, *[1] * 59], 1)]
-)
-def test_both_halves_weigh_the_same(weights: list[int], first: int) -> None:
-    parts = analyze_halves.halved(range(60), weights, len, lambda: None)
-    assert parts == (first, 60 - first)
+def test_two_processes_share_the_work() -> None:
+    def work(items: Sequence[int]) -> tuple[int, Sequence[int]]:
+        time.sleep(0.001)
+        return os.getpid(), items
+
+    parts = analyze_shared.shared(range(1000), work, lambda: None)
+    assert [number for _, items in parts for number in items] == list(range(1000))
+    assert len({process for process, _ in parts}) == 2
 
 
 # fixes
