@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 STDIN = "<stdin>"
 LIMIT = 20 * 1024 * 1024
 """Bytes of a Dockerfile; longer is surely a mistake."""
+_USUAL = 64 * 1024
 NAMES = ("dockerfile", "containerfile")
 _OTHER_ENDINGS = (
     *(".dockerignore", ".md", ".orig", ".rej", ".bak", ".swp", ".license", ".lock", "~"),
@@ -119,7 +120,8 @@ class Finder:
     def _file(self, path: Path, context: Path | None = None, build: Build | None = None) -> None:
         try:
             with path.open("rb") as file:
-                raw = file.read(LIMIT + 1)
+                raw = file.read(_USUAL)  # all of LIMIT at once would be allocated first
+                raw += file.read(LIMIT + 1 - _USUAL) if len(raw) == _USUAL else b""
         except (OSError, ValueError) as error:
             reason = error.strerror if isinstance(error, OSError) else str(error)
             self.problems.append(f"{shown(path)}: {reason}")
