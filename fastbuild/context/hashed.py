@@ -37,8 +37,8 @@ class HashedTree:
     Directories are listed and files hashed when they are asked for; what `index` knows is not read again.
     `normal_modes` gives modes as git checks out under umask 022: 0755 for directories and for files that
     their owner may execute, 0644 for others. `modes` are permission bits that count instead of a file's or
-    directory's own, by path relative to the folder. Raises UsageError for what can't be read, and for a bad
-    pattern in the ignore file.
+    directory's own, by path relative to the folder; `one_mode` are such for all. Raises UsageError for what
+    can't be read, and for a bad pattern in the ignore file.
     """
 
     def __init__(
@@ -49,12 +49,14 @@ class HashedTree:
         *,
         normal_modes: bool = False,
         modes: Mapping[str, int] | None = None,
+        one_mode: int | None = None,
     ) -> None:
         self._root = os.path.realpath(folder)
         self._ignore = ignore
         self._index = index
         self._normal_modes = normal_modes
         self._modes = modes or {}
+        self._one_mode = one_mode
         self._names: dict[str, list[str]] = {}
         # the root's own mode and times never count
         self._found: dict[str, _Found] = {"/": (Node(kind="directory", mode=0o755), _NO_STAT)}
@@ -155,6 +157,8 @@ class HashedTree:
         return node
 
     def _mode(self, path: str, info: os.stat_result) -> int:
+        if self._one_mode is not None:
+            return self._one_mode
         mode = self._modes.get(path[1:], stat.S_IMODE(info.st_mode))
         if not self._normal_modes or stat.S_IFMT(info.st_mode) not in _KINDS:
             return mode

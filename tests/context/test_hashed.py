@@ -123,6 +123,12 @@ def test_given_modes_count_instead_of_those_on_disk(folder: Path) -> None:
     assert files.digest("/run") == file_digest(0o4775, b"#!")
 
 
+def test_one_mode_for_all_leaves_the_content_to_tell(folder: Path) -> None:
+    files = HashedTree(folder, Ignore(()), None, one_mode=0o644)
+    assert files.digest("/run") == file_digest(0o644, b"#!")
+    assert files.digest("/src/a.py") == file_digest(0o644, b"a")
+
+
 @pytest.mark.parametrize(
     "ignore",
     [
