@@ -49,9 +49,17 @@ PAIRS = (
     ("fastbuild, BUILDKIT_HOST", "docker buildx"),
     ("fastbuild, buildx", "docker buildx"),
     ("fastbuild, private engine", "buildctl, private engine"),
+    ("fastbuild, private engine", "the same --no-explain"),
     ("buildctl again", "buildctl"),
 )
 """Ours, and what it is compared with; the last pair shows the noise."""
+LARGE = (
+    "buildctl",
+    "buildctl again",
+    "fastbuild, BUILDKIT_HOST",
+    "fastbuild, private engine",
+    "the same --no-explain",
+)
 
 
 @dataclass(frozen=True)
@@ -83,11 +91,12 @@ class Bench:
             "fastbuild, buildx": ((*ours, "--engine=buildx", f"--builder={self.builder}"), {}),
             "buildctl, private engine": (raw(client, self.private), {}),
             "fastbuild, private engine": ((*ours, "--engine=private"), {}),
+            "the same --no-explain": ((*ours, "--engine=private", "--no-explain"), {}),
         }
         if scenario == "run":
             del contestants["buildctl again"]  # each run takes seconds, and the noise is known from "hit"
         if scenario == "large":
-            contestants = {name: contestants[name] for name in ("buildctl", "buildctl again", *PAIRS[0][:1])}
+            contestants = {name: contestants[name] for name in LARGE}
         where = {name: folder / scenario / name.removesuffix(" again") for name in contestants}
         for place in set(where.values()):
             context(place, scenario)
