@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import os
 import sys
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from fastbuild.analysis.finding import Level
+from fastbuild.commands.deliver import deliver, may_colour
 from fastbuild.errors import UsageError
 
 if TYPE_CHECKING:
@@ -102,11 +102,15 @@ def _run(
             reports, changes = mend(session, unsafe=unsafe_fixes, write=fix and not diff)
         else:
             reports, changes = session.reports(), ""
-        text = changes if diff else _rendered(reports, form, output)
+        text = changes
+        if not diff:
+            from fastbuild.reports.findings.rendering import render
+
+            text = render(reports, form, colour=may_colour(output))
     if diff:
         _deliver_diff(text, output)
     else:
-        _deliver(text, output)
+        deliver(text, output)
     for problem in (*session.problems, *session.crashes.values()):
         click.echo(f"fastbuild: {_one_line(problem)}", err=True)
     return _exit_code(reports, session, fail_on)
@@ -134,54 +138,12 @@ def _exit_code(reports: Sequence[FileReport], session: Session, fail_on: str) ->
     return int(fail_on != "never" and worst >= Level.named(fail_on))
 
 
-def _rendered(reports: Sequence[FileReport], form: str, output: str | None) -> str:
-    match form:
-        case "json":
-            from fastbuild.reports.findings import as_json
-
-            return as_json.render(reports)
-        case "sarif":
-            from importlib.metadata import version
-
-            from fastbuild.reports.findings import as_sarif
-
-            return as_sarif.render(reports, version=version("fastbuild"))
-        case "markdown":
-            from fastbuild.reports.findings import as_markdown
-
-            return as_markdown.render(reports)
-        case "github":
-            from fastbuild.reports.findings import as_github
-
-            return as_github.render(reports)
-        case "gitlab":
-            from fastbuild.reports.findings import as_gitlab
-
-            return as_gitlab.render(reports)
-        case _:
-            from fastbuild.reports.findings import as_text
-
-            colour = not output and sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-            return as_text.render(reports, colour=colour)
-
-
-def _deliver(text: str, output: str | None) -> None:
-    if output:
-        from fastbuild.files import replace_file
-
-        replace_file(Path(output), text.encode("utf-8", "surrogateescape"))
-        return
-    from fastbuild.reports.words import encodable
-
-    click.echo(encodable(text, sys.stdout.encoding), nl=False)
-
-
 def _deliver_diff(text: str, output: str | None) -> None:
     """Byte for byte, so that it can be applied; on a terminal what is in it must not act."""
     if output or sys.stdout.isatty():
         from fastbuild.reports.findings.safe import visible
 
-        _deliver(text if output else "".join(f"{visible(line)}\n" for line in text.split("\n")[:-1]), output)
+        deliver(text if output else "".join(f"{visible(line)}\n" for line in text.split("\n")[:-1]), output)
         return
     sys.stdout.buffer.write(text.encode("utf-8", "surrogateescape"))
     sys.stdout.flush()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,13 +12,12 @@ import click
 from fastbuild import config
 from fastbuild.commands.build_flags import DOCKER_OPTIONS, DockerCommand, request_from_flags
 from fastbuild.commands.check_settings import EXAMPLE, load_promises
+from fastbuild.commands.deliver import deliver, may_colour
 from fastbuild.commands.interrupts import signals
 from fastbuild.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from fastbuild.reports.check import Report
 
 SETTINGS = ("engine", "engine_config", "keep_modes")
 FORMATS = ("text", "json", "sarif", "markdown", "github", "gitlab")
@@ -62,19 +60,7 @@ def command(context: str, build: str, real: bool, form: str, report_file: str | 
     with signals(), tempfile.TemporaryDirectory(prefix="fastbuild-check-") as workdir:
         session = Session(settings=settings, promises=promises, workdir=Path(workdir), environ=os.environ)
         report = session.run(request, build=build, real=real)
-    _deliver(report, form, report_file)
+    from fastbuild.reports.check import render
+
+    deliver(render(report, form, colour=may_colour(report_file)), report_file)
     return 0 if report.passes else 1
-
-
-def _deliver(report: Report, form: str, file: str | None) -> None:
-    from fastbuild.reports import check as as_report
-    from fastbuild.reports.words import encodable
-
-    colour = not file and sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-    text = as_report.render(report, form, colour=colour)
-    if file:
-        from fastbuild.files import replace_file
-
-        replace_file(Path(file), text.encode("utf-8", "surrogateescape"))
-        return
-    click.echo(encodable(text, sys.stdout.encoding), nl=False)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from fastbuild.commands.build_flags import some_docker_options
+from fastbuild.commands.deliver import deliver, may_colour
 from fastbuild.errors import BuildFailed, UsageError
 
 if TYPE_CHECKING:
@@ -182,13 +182,6 @@ def _write(session: Session, proposal: Proposal, proof: Proof | None) -> None:
 def _deliver(suggestion: Suggestion, form: str, output: str | None, *, why: bool) -> None:
     from importlib import import_module
 
-    colour = form == "text" and not output and sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-    text = import_module(f"fastbuild.reports.reorder.as_{form}").render(suggestion, colour=colour, why=why)
-    if output:
-        from fastbuild.files import replace_file
-
-        replace_file(Path(output), text.encode("utf-8", "surrogateescape"))
-        return
-    from fastbuild.reports.words import encodable
-
-    click.echo(encodable(text, sys.stdout.encoding), nl=False)
+    colour = form == "text" and may_colour(output)
+    module = import_module(f"fastbuild.reports.reorder.as_{form}")
+    deliver(module.render(suggestion, colour=colour, why=why), output)

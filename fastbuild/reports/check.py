@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from fastbuild.analysis.catalogue import RuleInfo
 from fastbuild.analysis.finding import Level
 from fastbuild.analysis.run import FileReport
-from fastbuild.reports.findings import as_github, as_gitlab, as_markdown, as_sarif, as_text
+from fastbuild.reports.findings import rendering
 from fastbuild.reports.findings.safe import visible
 from fastbuild.reports.words import plural
 
@@ -86,18 +85,10 @@ def render(report: Report, form: str, *, colour: bool = False) -> str:
     if form == "json":
         return json.dumps(to_json(report), indent=2) + "\n"
     files = [FileReport(path=report.path, source=report.source, findings=report.findings, rules=RULES)]
-    match form:
-        case "sarif":
-            return as_sarif.render(files, version=version("fastbuild"))
-        case "markdown":
-            return as_markdown.render(files)
-        case "github":
-            return as_github.render(files)
-        case "gitlab":
-            return as_gitlab.render(files)
-        case _:
-            found = as_text.render(files, colour=colour) + "\n" if report.findings else ""
-            return found + "\n".join(_lines(report)) + "\n"
+    if form != "text":
+        return rendering.render(files, form)
+    found = rendering.render(files, form, colour=colour) + "\n" if report.findings else ""
+    return found + "\n".join(_lines(report)) + "\n"
 
 
 def _lines(report: Report) -> Sequence[str]:
