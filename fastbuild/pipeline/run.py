@@ -41,7 +41,7 @@ def build(
     problems = bench.problems
     while True:
         made = attempt(bench, request)
-        timing = made.fold.timing(lines())
+        timing = made.fold.timing(lines(), succeeded=made.returncode == 0)
         problems += [said for said in _cache_errors(timing) if said not in problems]
         retry = _without_culprit(made, timing, request)
         if retry is None or strict:

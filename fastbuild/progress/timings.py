@@ -172,13 +172,20 @@ class Fold:
             self._tracks[id] = Track(id)
         return self._tracks[id]
 
-    def timing(self, lines: StepLines | None = None, *, stopped: bool = False) -> BuildTiming:
+    def timing(
+        self, lines: StepLines | None = None, *, stopped: bool = False, succeeded: bool = False
+    ) -> BuildTiming:
         """What is known so far; `lines` adds the line of the Dockerfile to each step where it is certain.
 
-        `stopped`: we ended the engine's client, so what had no end yet was cancelled.
+        `stopped`: we ended the engine's client, so what had no end yet was cancelled. `succeeded`: the engine
+        made the result. BuildKit then still cancels a step whose result it got from an equal one of another
+        platform: that one was skipped.
         """
         tracks = [track for track in self._tracks.values() if track.name.instruction]
-        error = self._error(tracks)
+        if succeeded:
+            for track in tracks:
+                track.forgive_cancellation()
+        error = "" if succeeded else self._error(tracks)
         moments = [m for track in tracks for m in track.moments()]
         steps = [self._step(group, stopped or bool(error)) for group in groups(tracks)]
         if lines is not None:

@@ -41,6 +41,7 @@ class Track:
         self.name = StepName(kind=StepKind.OTHER, instruction="")
         self.inputs: tuple[str, ...] = ()
         self.error = ""
+        self._merged = False
         self._intervals: dict[float, _Interval] = {}
         self._transfers: dict[str, Transfer] = {}
         self._log = ""
@@ -63,6 +64,11 @@ class Track:
     def add_log(self, text: str) -> None:
         """Keep the end of the output."""
         self._log = (self._log + text)[-TAIL:]
+
+    def forgive_cancellation(self) -> None:
+        """The build succeeded all the same: the vertex' result came from an equal one."""
+        if is_cancellation(self.error):
+            self.error, self._merged = "", True
 
     def log_tail(self) -> str:
         """The last whole lines of output."""
@@ -115,6 +121,8 @@ class Track:
         """A `Status` value; `hit` for every cache hit, whatever its origin."""
         if self.error:
             return "cancelled" if is_cancellation(self.error) else "failed"
+        if self._merged:
+            return "skipped"
         if not self._intervals:
             return "not_reached"
         if any(i.completed is None for i in self._intervals.values()):

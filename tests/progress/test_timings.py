@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -81,6 +83,14 @@ def test_what_was_under_way_when_we_stopped_it_was_cancelled() -> None:
     folded.add(ran(1.0, None))
     assert folded.timing().steps[0].status is Status.UNKNOWN
     assert folded.timing(stopped=True).steps[0].status is Status.CANCELLED
+
+
+def test_a_step_that_an_equal_one_replaced_was_skipped_if_the_build_succeeded() -> None:
+    folded = Fold(imports=False, store_was_empty=False)
+    folded.add(replace(ran(1.0, 2.0), error="context canceled"))
+    assert folded.timing().steps[0].status is Status.CANCELLED
+    timing = folded.timing(succeeded=True)
+    assert (timing.steps[0].status, timing.steps[0].error, timing.error) == (Status.SKIPPED, "", "")
 
 
 def test_fetched_layers_prove_a_remote_hit() -> None:
