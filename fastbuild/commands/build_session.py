@@ -231,6 +231,7 @@ class Session:
             problems=so_far.problems,
             normal_home=self._normal_home(found.choice),
             notes=so_far.notes,
+            sent_modes=insight.sent_modes if insight else {},
         )
 
     def _normal_home(self, choice: Choice) -> Path | None:

@@ -57,11 +57,13 @@ class Source:
 class NormalCopy:
     """A copy that is ours until `release`. `lock` is a descriptor that the engine's client inherits.
 
-    `index` is what `copies.scan` finds in `folder`.
+    `index` is what `copies.scan` finds in `folder`; `modes` are the permission bits that differ from those
+    of the original, by path.
     """
 
     folder: Path
     index: Index
+    modes: Mapping[str, int]
     lock: int
 
     def release(self) -> None:
@@ -83,7 +85,7 @@ def normal_copy(home: Path, source: Source) -> NormalCopy:
         os.utime(lock)
         _sweep(home, time.time())
         tree = CopiedTree(source.folder, wanted, slots / str(slot), source.inside, source.git_dir)
-        return NormalCopy(folder=tree.folder, index=tree.bring_up(), lock=lock)
+        return NormalCopy(folder=tree.folder, index=tree.bring_up(), modes=source.modes, lock=lock)
     except BaseException:
         os.close(lock)
         raise

@@ -17,7 +17,7 @@ from fastbuild.progress.events import Note
 from fastbuild.request import is_remote
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from fastbuild.context.normal_copy import NormalCopy
     from fastbuild.engines.api import Engine, Job
@@ -50,7 +50,7 @@ class Bench:
     attempt's sum of events, `problems` a sentence for each cache that failed, also of one interrupted.
     `abandoned` is called when an attempt is interrupted while it reads a cache. Contexts are sent with git's
     modes, from copies below `normal_home`, or None: with those on disk. What is to be said once goes to
-    `notes`.
+    `notes`; the permission bits sent instead of those on disk, by directory and path, to `sent_modes`.
     """
 
     engine: Engine
@@ -70,6 +70,7 @@ class Bench:
     problems: list[str] = field(default_factory=list)
     normal_home: Path | None = None
     notes: list[str] = field(default_factory=list)
+    sent_modes: dict[Path, Mapping[str, int]] = field(default_factory=dict)
 
 
 def attempt(bench: Bench, request: BuildRequest) -> Attempt:
@@ -205,6 +206,7 @@ def _lease_copies(bench: Bench, job: Job, stack: ExitStack) -> tuple[Job, _Sent]
 def _to_send(bench: Bench, request: BuildRequest, folder: Path, sent: _Sent) -> tuple[Path, copies.Index]:
     """The directory to send for a context, which may be a copy of it, and its state."""
     index = copies.scan(folder, ignore_rules(request, folder))
+    bench.sent_modes[folder] = {}
     copies.require_readable(folder, index)
     if bench.normal_home is None:
         return folder, index
@@ -216,6 +218,7 @@ def _to_send(bench: Bench, request: BuildRequest, folder: Path, sent: _Sent) -> 
         bench.on_event(Note(text=note))
     if copy is None:
         return folder, index
+    bench.sent_modes[folder] = copy.modes
     sent.normal.append(copy)
     sent.locks.append(copy.lock)
     return copy.folder, copy.index

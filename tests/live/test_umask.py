@@ -364,6 +364,18 @@ def test_what_prevents_the_copy_is_a_note_and_the_build_goes_on(
     assert "0664" in modes(tmp_path / "out").values()
 
 
+def test_a_prediction_is_of_the_modes_that_are_sent(runner: Runner, tmp_path: Path) -> None:
+    repository = origin(tmp_path / "origin")
+    exported(runner, checkout(repository, tmp_path / "one", 0o022), tmp_path / "out1")
+    copies = Path(runner.env["XDG_CACHE_HOME"], "fastbuild", "contexts")
+    copies.parent.mkdir(mode=0o700, exist_ok=True)
+    copies.write_text("not a directory")
+    done = exported(runner, checkout(repository, tmp_path / "two", 0o002), tmp_path / "out2")
+    assert done.record is not None
+    assert done.record["score"]["wrong"] == []
+    assert missed(done) == STEPS
+
+
 @pytest.mark.parametrize("how", ["2", "3", "4", "split", "sparse"])
 def test_every_kind_of_index_that_git_writes(tmp_path: Path, how: str) -> None:
     context = checkout(origin(tmp_path / "origin"), tmp_path / "app", 0o002)
