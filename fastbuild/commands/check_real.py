@@ -23,10 +23,11 @@ from fastbuild.context import copies
 from fastbuild.explain.contracts import reruns
 from fastbuild.explain.project import rerun_of, steps
 from fastbuild.explain.promised import BROKEN, subjects
+from fastbuild.keys.twins import twins
 from fastbuild.pipeline import prepare
 from fastbuild.pipeline.attempt import Bench, ignore_rules
 from fastbuild.pipeline.run import build
-from fastbuild.progress.rawjson import StepName
+from fastbuild.progress.rawjson import StepKind, StepName
 from fastbuild.progress.timings import HITS, Status
 from fastbuild.reports import live
 from fastbuild.reports.check import Tried
@@ -48,6 +49,7 @@ _RAN = frozenset({Status.RAN, Status.FAILED})
 _FOUND = HITS | {Status.SKIPPED}
 Place = tuple[str, str, int]
 """A step's platform, stage and number: its text may hold the value of an argument."""
+_NOWHERE: Place = ("", "", 0)
 Outcome = tuple[Tried, tuple[Finding, ...]]
 """What was tried, and where the engine did not do what the keys say."""
 
@@ -114,15 +116,21 @@ class Trial:
         return self._compared(contract, _Change(f"changing {file}", state, done, failed))
 
     def _compared(self, contract: Contract, change: _Change) -> Outcome:
-        found = reruns(self.project.state, change.state)
+        after = change.state
+        found, equal = (
+            reruns(self.project.state, after),
+            twins(after.graph, after.keys, after.contents).keys(),
+        )
         ran, wrong = [], []
         counted = agree = undecided = 0
         for step in steps(change.state, self.project.dockerfile):
-            status, rerun = change.done.get(_place(change.state, step)), rerun_of(step, found)
+            shown = (place for place in _places(change.state, step) if place in change.done)
+            status, rerun = change.done.get(next(shown, _NOWHERE)), rerun_of(step, found)
             if status in _RAN:
                 ran.append(step.words)
-            if status not in _RAN and status not in _FOUND:
-                continue
+            passed_over = rerun is not None and status in _FOUND and not equal.isdisjoint(step.ops)
+            if passed_over or (status not in _RAN and status not in _FOUND):
+                continue  # of equal steps the engine runs one
             counted += 1
             if rerun is not None and not rerun.certain:
                 undecided += 1
@@ -198,7 +206,7 @@ class Trial:
             raise error
         done: dict[Place, Status] = {}
         for step in outcome.timing.steps:
-            if step.index:
+            if step.index and StepName.parse(step.name).kind is not StepKind.LINK:
                 place = (step.platform, step.stage, step.index)
                 done[place] = Status.RAN if done.get(place) is Status.RAN else step.status
         return done, "the changed build failed, so what came after is not known" if error else ""
@@ -222,9 +230,11 @@ def _disagreement(contract: Contract, change: str, step: Step, *, did_run: bool)
     )
 
 
-def _place(state: State, step: Step) -> Place:
-    name = StepName.parse(state.graph.op(step.ops[0]).name)
-    return name.platform, name.stage, name.index
+def _places(state: State, step: Step) -> Iterator[Place]:
+    """Where a step is shown: what several platforms share is shown in one of them."""
+    op = state.graph.op(step.ops[0])
+    for name in map(StepName.parse, (op.name, *op.also)):
+        yield name.platform, name.stage, name.index
 
 
 def copy_context(folder: Path, copy: Path, paths: list[str]) -> None:

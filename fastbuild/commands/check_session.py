@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from fastbuild.analysis.finding import Finding, Level
 from fastbuild.analysis.inputs import shown
 from fastbuild.commands.analyze_history import Past
+from fastbuild.commands.check_platforms import joined, joined_findings
 from fastbuild.context.staging import is_directory, stage
 from fastbuild.dockerfile.parse import decode, parse
 from fastbuild.engines import detect
@@ -23,14 +24,14 @@ from fastbuild.explain.project import Project
 from fastbuild.explain.promised import judge
 from fastbuild.paths import Paths
 from fastbuild.pipeline import prepare
-from fastbuild.pipeline.ask_graph import graph_text
+from fastbuild.pipeline.ask_graph import graph_texts
 from fastbuild.pipeline.foresee import graph_and_keys, local_name, trees
 from fastbuild.reorder.shares import kind_of_file
 from fastbuild.reports.check import Report
 from fastbuild.request import is_remote
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from fastbuild.config import Settings
     from fastbuild.dockerfile.model import Dockerfile
@@ -42,6 +43,15 @@ if TYPE_CHECKING:
 
 OTHER_VALUE = "-changed"
 """What a build argument's value gets at its end, in thought."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Seen:
+    """The build of one platform or of all, as it is and after each argument has changed."""
+
+    platform: str
+    project: Project
+    arguments: Mapping[str, State]
 
 
 @dataclass(kw_only=True)
@@ -83,10 +93,7 @@ class Session:
                 "the files of a remote context can't be changed in thought: only the engine sees them",
                 fix="clone the repository and name its directory",
             )
-        request = prepare.with_stages(stage(asked, sys.stdin.buffer, self.workdir))
-        if len(request.platforms) > 1:
-            self.notes.append(f"of several platforms only {request.platforms[0]} is looked at")
-        return replace(request, platforms=request.platforms[:1])
+        return prepare.with_stages(stage(asked, sys.stdin.buffer, self.workdir))
 
     def _by_keys(
         self,
@@ -99,12 +106,12 @@ class Session:
         real: bool,
     ) -> Report:
         """The report with all that the graph decides, and with what was built for `real`."""
-        project, arguments, graph, decided = self._project(ready, request, dockerfile)
+        whole, each, graph, decided = self._seen(ready, request, dockerfile)
         before = time.monotonic()
         report = replace(
             report,
-            judgements=tuple(self._judged(project, arguments)),
-            others=tuple(_missing(project)),
+            judgements=tuple(self._judged(whole, each)),
+            others=tuple(joined_findings({seen.platform: list(_missing(seen.project)) for seen in each})),
             graph=graph,
             decided=decided + time.monotonic() - before,
         )
@@ -114,8 +121,8 @@ class Session:
             from fastbuild.commands.check_real import Trial
 
             trial = Trial(
-                project=project,
-                arguments=arguments,
+                project=whole.project,
+                arguments=whole.arguments,
                 request=request,
                 choice=choice,
                 ready=ready,
@@ -142,49 +149,59 @@ class Session:
         ) as ready:
             yield choice, ready
 
-    def _project(
+    def _seen(
         self, ready: Ready, request: BuildRequest, dockerfile: Dockerfile
-    ) -> tuple[Project, dict[str, State], float, float]:
-        """The build as it is, and after each argument; seconds for the engine's answers and for the rest."""
+    ) -> tuple[_Seen, tuple[_Seen, ...], float, float]:
+        """The build of all platforms together, that of each by itself, and the seconds for the engine's
+        answers and for the rest."""
         start = time.monotonic()
-        text = graph_text(ready.job, request)
+        texts = graph_texts(ready.job, request)
         others = {name: self._with_argument(ready, request, name) for name in self._arguments(dockerfile)}
         asked = time.monotonic()
-        graph, keys = graph_and_keys(text)
-        files = trees(graph, request, self.paths, keep_modes=self.settings.keep_modes)
-        counted = taken(graph, keys, files, local_name)
+        files = trees(graph_and_keys(*texts)[0], request, self.paths, keep_modes=self.settings.keep_modes)
+        measured = Past(self.paths.history).of(dockerfile) if self.promises.budget.changes else {}
+        found = {i.start: measured[i.index].seconds for i in dockerfile.instructions if i.index in measured}
+        seconds = {line: value for line, value in found.items() if value is not None}
+
+        def seen(platform: str, which: slice) -> _Seen:
+            graph, keys = graph_and_keys(*texts[which])
+            counted = taken(graph, keys, files, local_name)
+            project = Project(
+                state=State(graph=graph, keys=keys, contents=counted.contents),
+                taken=counted,
+                dockerfile=dockerfile,
+                seconds=seconds,
+                exists=lambda test: _exists(request, test),
+            )
+            arguments = {name: _state(other[which], files) for name, other in others.items() if other}
+            return _Seen(platform=platform, project=project, arguments=arguments)
+
+        whole = seen(", ".join(request.platforms), slice(None))
+        platforms = tuple(dict.fromkeys(request.platforms)) if len(texts) > 1 else ()
+        each = tuple(seen(name, slice(n, n + 1)) for n, name in enumerate(platforms)) or (whole,)
         for tree in files.values():
             tree.save()
-        measured = Past(self.paths.history).of(dockerfile) if self.promises.budget.changes else {}
-        seconds = {i.start: measured[i.index].seconds for i in dockerfile.instructions if i.index in measured}
-        project = Project(
-            state=State(graph=graph, keys=keys, contents=counted.contents),
-            taken=counted,
-            dockerfile=dockerfile,
-            seconds={line: value for line, value in seconds.items() if value is not None},
-            exists=lambda test: _exists(request, test),
-        )
-        arguments = {name: _state(other, files) for name, other in others.items() if other is not None}
-        return project, arguments, asked - start, time.monotonic() - asked
+        return whole, each, asked - start, time.monotonic() - asked
 
     def _arguments(self, dockerfile: Dockerfile) -> list[str]:
         declared = {n for i in dockerfile.instructions if i.keyword == "ARG" for n, _ in i.pairs()}
         wanted = dict.fromkeys(name for each in self.promises.contracts for name in each.change_args)
         return [name for name in wanted if name in declared]
 
-    def _with_argument(self, ready: Ready, request: BuildRequest, name: str) -> str | None:
+    def _with_argument(self, ready: Ready, request: BuildRequest, name: str) -> tuple[str, ...] | None:
         try:
-            return graph_text(ready.job, with_other_value(request, name, OTHER_VALUE))
+            return graph_texts(ready.job, with_other_value(request, name, OTHER_VALUE))
         except (BuildFailed, DockerfileSyntax) as error:
             last = (error.what.strip().splitlines() or [""])[-1]
             self.notes.append(f"what another value of {name} changes is not known: the engine said {last}")
             return None
 
-    def _judged(self, project: Project, arguments: Mapping[str, State]) -> Iterator[Judgement]:
+    def _judged(self, whole: _Seen, each: Sequence[_Seen]) -> Iterator[Judgement]:
         for contract in self.promises.contracts:
-            yield judge(project, contract, arguments)
+            yield joined({seen.platform: judge(seen.project, contract, seen.arguments) for seen in each})
         for name, limit in self.promises.budget.changes.items():
-            yield judge_change(project, name, limit, self.promises.classes.get(name) or _class(name))
+            belongs = self.promises.classes.get(name) or _class(name)
+            yield judge_change(whole.project, name, limit, belongs)
 
 
 def with_other_value(request: BuildRequest, name: str, more: str) -> BuildRequest:
@@ -193,8 +210,8 @@ def with_other_value(request: BuildRequest, name: str, more: str) -> BuildReques
     return replace(request, build_args=tuple({**given, name: f"{given.get(name) or ''}{more}"}.items()))
 
 
-def _state(text: str, files: Mapping[str, object]) -> State:
-    graph, keys = graph_and_keys(text)
+def _state(texts: Sequence[str], files: Mapping[str, object]) -> State:
+    graph, keys = graph_and_keys(*texts)
     contents = taken(graph, keys, files, local_name).contents  # type: ignore[arg-type]
     return State(graph=graph, keys=keys, contents=contents)
 

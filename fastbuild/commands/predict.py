@@ -89,9 +89,12 @@ def _predict(
         allow=settings.engine_allow, credentials=caches.credentials,
     ) as ready:  # fmt: skip
         foreseen = foresee(ready, request, paths, environ, caches.credentials, keep_modes=settings.keep_modes)
+    steps = foreseen.steps
+    if len(request.platforms) > 1:  # as in a build's table, where the platforms of one line stand together
+        steps = tuple(sorted(steps, key=lambda step: (step.line is None, step.line or 0)))
     return report.Prediction(
-        steps=foreseen.steps,
-        seconds=tuple(_expected(foreseen.steps, request, paths)),
+        steps=steps,
+        seconds=tuple(_expected(steps, request, paths)),
         problems=foreseen.problems,
         engine=choice.name,
         engine_version=ready.version,

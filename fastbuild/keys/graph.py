@@ -39,7 +39,7 @@ class Op:
     of that kind. `inputs` are digests, each with the index of the output that is used. `platform` is
     operating system, architecture and variant, empty where the operation carries none. `lines` are
     ranges in the Dockerfile: first and last line, from 1. `weak`: it works for a `COPY --link` and is
-    shown as a part of it.
+    shown as a part of it. `also` are other names under which a build of several platforms may show it.
     """
 
     digest: str
@@ -53,18 +53,28 @@ class Op:
     weak: bool
     os_version: str = ""
     os_features: tuple[str, ...] = ()
+    also: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Graph:
-    """All operations, each after its inputs; `final` makes the image and is empty for an empty image."""
+    """All operations, each after its inputs; `final` makes the image and is empty for an empty image.
+
+    `other_finals` make the images of further platforms.
+    """
 
     ops: tuple[Op, ...]
     final: str
+    other_finals: tuple[str, ...] = ()
     _by_digest: Mapping[str, Op] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_by_digest", MappingProxyType({op.digest: op for op in self.ops}))
+
+    @property
+    def finals(self) -> tuple[str, ...]:
+        """What makes the images; none for an empty image."""
+        return tuple(digest for digest in (self.final, *self.other_finals) if digest)
 
     def op(self, digest: str) -> Op:
         """The operation with that digest; raises KeyError where there is none."""
@@ -85,6 +95,14 @@ def read_graph(text: str) -> Graph:
         except GraphError as error:
             raise GraphError(f"{_short(digest)}: {error}") from error
     return _ordered(ops)
+
+
+def with_names(text: str, names: Mapping[str, str]) -> str:
+    """An answer that `read_graph` takes, with other names for those operations, by digest."""
+    document = _object(_parsed(text), "the answer")
+    for digest, name in names.items():
+        document["metadata"][digest]["description"]["llb.customname"] = name
+    return json.dumps(document)
 
 
 def _parsed(text: str) -> object:

@@ -39,14 +39,14 @@ class Question:
 
 
 def states(question: Question) -> dict[Output, State]:
-    """The state of every output that is used, and of the final one."""
+    """The state of every output that is used, and of the final ones."""
     graph = question.graph
     used: dict[str, set[int]] = {}
     for op in graph.ops:
         for digest, index in op.inputs:
             used.setdefault(digest, set()).add(index)
-    if graph.final:
-        used.setdefault(graph.final, set()).add(0)
+    for final in graph.finals:
+        used.setdefault(final, set()).add(0)
     found: dict[Output, State] = {}
     for op in graph.ops:
         for index in sorted(used.get(op.digest, {0})):

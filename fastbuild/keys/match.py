@@ -155,7 +155,7 @@ def _needed(
     late = _late(question, found, verdicts)
     results: set[Output] = set()
     searched: set[Output] = set()
-    todo = [((question.graph.final, 0), True)] if question.graph.final else []
+    todo = [((final, 0), True) for final in question.graph.finals]
     while todo:
         output, wanted = todo.pop()
         if output in results or (not wanted and output in searched):

@@ -8,18 +8,21 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from fastbuild import process
+from fastbuild.aside import aside
 from fastbuild.context.staging import is_directory
 from fastbuild.engines import buildctl, buildx
 from fastbuild.errors import EngineError
 from fastbuild.pipeline.ask_pins import with_digests
-from fastbuild.pipeline.ask_platform import for_platform
+from fastbuild.pipeline.ask_platform import for_platform, own_platform
 from fastbuild.pipeline.closing_words import error_of
 
 if TYPE_CHECKING:
     from fastbuild.engines.api import Engine, Job
+    from fastbuild.pipeline.ask_platform import Platform
     from fastbuild.process import Command, Completed
     from fastbuild.request import BuildRequest
 
@@ -31,19 +34,39 @@ RESULT_FILES = ("--metadata-file=", "--ref-file=")
 UNKNOWN = re.compile(r"unsupported request|does not support frontend\.convertllb", re.IGNORECASE)
 
 
-def graph_text(job: Job, request: BuildRequest) -> str:
+PREFIXED = ("BUILDKIT_MULTI_PLATFORM", "1")
+"""A build argument: names carry the platform as in a build of several (frontend/dockerui/config.go)."""
+
+
+def graph_texts(job: Job, request: BuildRequest) -> tuple[str, ...]:
+    """An answer for each platform of `request`, in its order, as `graph_text` gives it; one for no platform.
+
+    The steps' names are those of a build of all of them together: `keys.merge` makes its graph. Raises what
+    `graph_text` raises.
+    """
+    if len(request.platforms) < 2:
+        return (graph_text(job, request),)
+    if PREFIXED[0] not in dict(request.build_args):
+        request = replace(request, build_args=(*request.build_args, PREFIXED))
+    own = own_platform(job, request)
+    each = [replace(request, platforms=(platform,)) for platform in dict.fromkeys(request.platforms)]
+    asking = [aside(partial(graph_text, job, one, own)) for one in each]
+    return tuple(answer() for answer in asking)
+
+
+def graph_text(job: Job, request: BuildRequest, own: Platform | None = None) -> str:
     """The frontend's answer for `request`, as `keys.graph.read_graph` takes it.
 
-    `job` is that of `prepare.ready`. For several platforms ask for each by itself: the answer holds one.
-    Raises the errors that a build would end with before its first step (DockerfileSyntax, BuildFailed,
-    EngineError, UsageError), EngineError where the engine has no such answer (the classic builder, and
-    BuildKit before its frontend 1.5), and UsageError for a platform whose graph can't be had from it.
+    `job` is that of `prepare.ready`. Of several platforms each is asked for by itself: see `graph_texts`.
+    `own` is the engine's platform; it is asked for where it isn't given. Raises the errors that a build would
+    end with before its first step (DockerfileSyntax, BuildFailed, EngineError, UsageError), EngineError where
+    the engine has no such answer (the classic builder, and BuildKit before its frontend 1.5), and UsageError
+    for a platform whose graph can't be had from it.
     """
     engine = _engine(job)
     asked = replace(request.without_results(), call="build")
-    asked, check = for_platform(job, asked)
-    text = _answer(engine, job, asked)
-    check(text)
+    asked, checked = for_platform(job, asked, own)
+    text = checked(_answer(engine, job, asked))
     return with_digests(text, asked, job.workdir, lambda other: _answer(engine, job, other))
 
 

@@ -8,6 +8,7 @@ FROM, it tells.
 from __future__ import annotations
 
 import re
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,9 +26,8 @@ PINNED = re.compile(r'"docker-image://[\w./:-]+@(sha256:[0-9a-f]{64})"', re.ASCI
 
 def with_digests(text: str, request: BuildRequest, workdir: str, ask: Callable[[BuildRequest], str]) -> str:
     """The answer with every image by digest; one that can't be found stays as it is, and so without a key."""
-    for number, image in enumerate(dict.fromkeys(UNPINNED.findall(text))):
-        folder = Path(workdir) / "images" / str(number)
-        folder.mkdir(parents=True, exist_ok=True)
+    for image in dict.fromkeys(UNPINNED.findall(text)):
+        folder = Path(tempfile.mkdtemp(prefix="image-", dir=workdir))
         (folder / "Dockerfile").write_text(f"FROM {image}\n", encoding="utf-8")
         asked = replace(
             request,

@@ -3,7 +3,8 @@
 `frontend.convertllb` takes no notice of the option `platform`: it answers for the first platform of the
 engine's worker. So the platform is written into the Dockerfile that it is asked about, as `FROM --platform`
 in the same line, and the TARGET… arguments are given as build arguments. That is what the option does in a
-build, but for images that no FROM names and stages from scratch: the answer shows those, and is refused then.
+build, but for images that no FROM names and for what runs in a stage from scratch: the answer shows those,
+and is refused then. A COPY in such a stage has the platform in its name alone, which is put right.
 """
 
 from __future__ import annotations
@@ -17,9 +18,10 @@ from typing import TYPE_CHECKING
 from fastbuild import process
 from fastbuild.dockerfile.parse import decode, encode, parse
 from fastbuild.errors import DockerfileSyntax, EngineError, UsageError
-from fastbuild.keys.graph import GraphError, read_graph
+from fastbuild.keys.graph import GraphError, read_graph, with_names
 from fastbuild.keys.ops import normal_platform
 from fastbuild.process import Command
+from fastbuild.progress.rawjson import StepName
 from fastbuild.request import is_remote
 
 if TYPE_CHECKING:
@@ -38,18 +40,20 @@ FROM = re.compile(r"(?i)^\s*FROM(?=\s)")
 TARGETS = ("TARGETPLATFORM", "TARGETOS", "TARGETARCH", "TARGETVARIANT")
 
 
-def for_platform(job: Job, request: BuildRequest) -> tuple[BuildRequest, Callable[[str], None]]:
-    """The request to ask with, and what refuses an answer that is not for its platform.
+def for_platform(
+    job: Job, request: BuildRequest, own: Platform | None = None
+) -> tuple[BuildRequest, Callable[[str], str]]:
+    """The request to ask with, and what makes the answer one for its platform, or refuses it.
 
-    Raises UsageError for a platform whose graph can't be had, EngineError where the engine doesn't tell
-    its own.
+    `own` is the engine's platform; it is asked for where it isn't given. Raises UsageError for a platform
+    whose graph can't be had, EngineError where the engine doesn't tell its own.
     """
     if not request.platforms:
         return request, _any
     if len(request.platforms) > 1:
-        raise _refused(request, "the graph of each platform is another one", "give one --platform")
+        raise _refused(request, "each platform has a graph of its own", "give one --platform")
     wanted = parse_platform(request.platforms[0])
-    own = _own_platform(job, request)
+    own = own or own_platform(job, request)
     if wanted == own:
         return request, _any
     dockerfile = _dockerfile(request)
@@ -58,7 +62,7 @@ def for_platform(job: Job, request: BuildRequest) -> tuple[BuildRequest, Callabl
     file = _written(job, request, dockerfile, wanted)
     given = dict(zip(TARGETS, (_text(wanted), *wanted), strict=True))
     asked = replace(request, platforms=(), file=str(file), build_args=(*request.build_args, *given.items()))
-    return asked, lambda text: _check(text, request, dockerfile, own)
+    return asked, lambda text: _checked(text, request, dockerfile, own, wanted)
 
 
 def parse_platform(text: str) -> Platform:
@@ -85,8 +89,8 @@ ARCHITECTURES = frozenset(
 """As Go names them."""
 
 
-def _any(_: str) -> None:
-    pass
+def _any(text: str) -> str:
+    return text
 
 
 def _text(platform: Platform) -> str:
@@ -99,8 +103,11 @@ def _refused(request: BuildRequest, why: str, fix: str) -> UsageError:
     )
 
 
-def _own_platform(job: Job, request: BuildRequest) -> Platform:
-    """The first platform of the engine's first worker, for which the frontend answers."""
+def own_platform(job: Job, request: BuildRequest) -> Platform:
+    """The first platform of the engine's first worker, for which the frontend answers.
+
+    Raises EngineError where the engine doesn't tell.
+    """
     if job.program[-1] == "buildx":
         argv = (*job.program, "inspect", *((request.builder,) if request.builder else ()))
         done = process.run(Command(argv=argv, env=job.env), timeout=TIMEOUT)
@@ -168,19 +175,29 @@ def with_platform(dockerfile: Dockerfile, platform: Platform) -> str:
     return "".join(parts)
 
 
-def _check(text: str, request: BuildRequest, dockerfile: Dockerfile, own: Platform) -> None:
-    """Refuse an answer with operations for the engine's own platform that no FROM asked for."""
+def _checked(
+    text: str, request: BuildRequest, dockerfile: Dockerfile, own: Platform, wanted: Platform
+) -> str:
+    """The answer with the wanted platform in all names. Refuse one with operations for the engine's own
+    platform that no FROM asked for."""
     try:
         graph = read_graph(text)
     except GraphError:
-        return  # whoever reads it says so
+        return text  # whoever reads it says so
+    names = {}
     for op in graph.ops:
-        if any(op.platform) and normal_platform(*op.platform) == own and not _asked_for(op, dockerfile):
+        if _asked_for(op, dockerfile):
+            continue
+        if any(op.platform) and normal_platform(*op.platform) == own:
             raise _refused(
                 request,
                 "it runs on a stage from scratch, or copies from an image that no FROM names",
                 "give that image a FROM … AS of its own",
             )
+        named = StepName.parse(op.name).platform
+        if named.partition("->")[0] == _text(own):
+            names[op.digest] = op.name.replace(named, _text(wanted), 1)
+    return with_names(text, names) if names else text
 
 
 def _asked_for(op: Op, dockerfile: Dockerfile) -> bool:
@@ -192,9 +209,6 @@ def _explicit(line: int, op: Op, dockerfile: Dockerfile) -> bool:
     stage = next((s for s in reversed(dockerfile.stages) if s.start.start <= line), None)
     if stage is None or (op.kind == "source" and line > stage.start.end):
         return False
-    while stage.start.flag("platform") is None:
-        below = dockerfile.base_stage(stage.base, stage.index)
-        if below is None:
-            return False
-        stage = below
-    return True
+    while (below := dockerfile.base_stage(stage.base, stage.index)) is not None:
+        stage = below  # has its platform from there, whatever its own FROM says
+    return stage.start.flag("platform") is not None and stage.base != "scratch"

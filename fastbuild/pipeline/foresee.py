@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import os
 import platform as machine
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import xxhash
@@ -25,9 +26,11 @@ from fastbuild.keys.content import ContentError, Tree, content_digest
 from fastbuild.keys.graph import GraphError, read_graph
 from fastbuild.keys.made import made_files
 from fastbuild.keys.match import StepVerdict, Verdict, match
+from fastbuild.keys.merge import merge
 from fastbuild.keys.ops import OpKey, op_key
 from fastbuild.keys.sent import follow_paths
-from fastbuild.pipeline.ask_graph import graph_text
+from fastbuild.keys.twins import twins
+from fastbuild.pipeline.ask_graph import graph_texts
 from fastbuild.pipeline.attempt import ignore_rules
 from fastbuild.pipeline.normal_context import sent_modes
 from fastbuild.pipeline.read_caches import CacheRead, read_cache, read_own
@@ -50,7 +53,8 @@ _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm", "i686"
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ForeseenStep:
     """One instruction. `line` is None where it is not certain; `fetch` are the layers (digest, bytes) to
-    get from a remote cache if its result is used; `needed`: BuildKit looks it up or executes it."""
+    get from a remote cache if its result is used; `needed`: BuildKit looks it up or executes it. Of steps
+    with the same `twins`, which do the same for several platforms, it executes one: the first is needed."""
 
     name: StepName
     line: int | None
@@ -59,6 +63,7 @@ class ForeseenStep:
     fetch: tuple[tuple[str, int], ...]
     needed: bool
     reason: str
+    twins: str = ""
 
     @property
     def is_source(self) -> bool:
@@ -77,6 +82,7 @@ class Foreseen:
     files: Mapping[str, HashedTree]
     verdicts: Mapping[str, StepVerdict]
     caches: tuple[CacheRead, ...]
+    twins: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def problems(self) -> tuple[str, ...]:
@@ -94,11 +100,13 @@ def foresee(
     keep_modes: bool,
     store: Path | None = None,
     sides: bool = False,
+    modes: Mapping[Path, Mapping[str, int]] | None = None,
 ) -> Foreseen:
     """Predict `request` on the engine of `ready`, whose store is read if it is ours.
 
     `store` is a copy of that store to read instead (see `copy_store`): a build that runs meanwhile
-    changes it. `keep_modes` as in the settings. With `sides` the files beside remote caches are read, too.
+    changes it. `keep_modes` as in the settings, `modes` as for `trees`. With `sides` the files beside remote
+    caches are read, too.
     Raises what a build would for a Dockerfile that does not parse, EngineError when the engine has no such
     graph, UsageError for a context that BuildKit would refuse.
     """
@@ -109,8 +117,8 @@ def foresee(
         )
     reading = [aside(partial(read_cache, c, credentials, environ, side=sides)) for c in request.cache_from]
     own = read_own(store or ready.root)
-    graph, keys = graph_and_keys(graph_text(ready.job, request))
-    files = trees(graph, request, paths, keep_modes=keep_modes)
+    graph, keys = graph_and_keys(*graph_texts(ready.job, request))
+    files = trees(graph, request, paths, keep_modes=keep_modes, modes=modes or _UNKNOWN_MODES)
     contents = contents_of(graph, keys, files)
     for tree in files.values():
         tree.save()
@@ -118,14 +126,16 @@ def foresee(
     verdicts = match(graph, keys, contents, [cache.records for cache in caches if cache.records])
     if any(cache.unseen for cache in caches):
         verdicts = doubted(graph, verdicts)
+    equal = twins(graph, keys, contents) if len(request.platforms) > 1 else {}
     return Foreseen(
-        steps=tuple(steps_of(graph, verdicts)),
+        steps=tuple(steps_of(graph, verdicts, equal)),
         graph=graph,
         keys=keys,
         contents=contents,
         files=files,
         verdicts=verdicts,
         caches=caches,
+        twins=equal,
     )
 
 
@@ -143,13 +153,13 @@ def doubted(graph: Graph, verdicts: Mapping[str, StepVerdict]) -> dict[str, Step
     }
 
 
-def graph_and_keys(text: str) -> tuple[Graph, dict[str, OpKey | None]]:
-    """The graph that a frontend answered with, and the keys of its operations.
+def graph_and_keys(*texts: str) -> tuple[Graph, dict[str, OpKey | None]]:
+    """The graph that a frontend answered with, one text for each platform, and the keys of its operations.
 
     Raises UsageError for what is no such answer.
     """
     try:
-        graph = read_graph(text)
+        graph = merge([read_graph(text) for text in texts])
     except GraphError as error:
         raise UsageError(
             "the engine's build graph is not understood",
@@ -191,25 +201,46 @@ def local_name(op: Op) -> str:
     return identifier.removeprefix("local://") if identifier.startswith("local://") else ""
 
 
-def trees(graph: Graph, request: BuildRequest, paths: Paths, *, keep_modes: bool) -> dict[str, HashedTree]:
+_NO_TWINS: Mapping[str, str] = MappingProxyType({})
+_UNKNOWN_MODES: Mapping[Path, Mapping[str, int]] = MappingProxyType({})
+
+
+def trees(
+    graph: Graph,
+    request: BuildRequest,
+    paths: Paths,
+    *,
+    keep_modes: bool,
+    modes: Mapping[Path, Mapping[str, int]] = _UNKNOWN_MODES,
+) -> dict[str, HashedTree]:
     """The local directories that `graph` uses, by the source's name, as they are sent to the engine.
 
-    Digests are kept on disk for the next time, once `HashedTree.save` is called.
+    `modes` are permission bits that were sent instead of those on disk, by directory and path; for a
+    directory without any they are found out. Digests are kept on disk for the next time, once
+    `HashedTree.save` is called.
     """
     folders = {"context": request.context}
     folders |= {name: source for name, source in request.build_contexts if is_directory(source)}
     used = {local_name(op) for op in graph.ops}
     return {
-        name: hashed(Path(folder), request, paths, keep_modes=keep_modes)
+        name: hashed(Path(folder), request, paths, keep_modes=keep_modes, modes=modes.get(Path(folder)))
         for name, folder in folders.items()
         if name in used
     }
 
 
-def hashed(folder: Path, request: BuildRequest, paths: Paths, *, keep_modes: bool) -> HashedTree:
+def hashed(
+    folder: Path,
+    request: BuildRequest,
+    paths: Paths,
+    *,
+    keep_modes: bool,
+    modes: Mapping[str, int] | None = None,
+) -> HashedTree:
     """The files of one local directory as they are sent; see `trees`."""
     ignore = ignore_rules(request, folder)
-    modes = {} if keep_modes else sent_modes(folder, copies.scan(folder, ignore))
+    if modes is None:
+        modes = {} if keep_modes else sent_modes(folder, copies.scan(folder, ignore))
     return HashedTree(folder, ignore, DigestIndex(index_file(folder, paths), folder), modes=modes)
 
 
@@ -218,10 +249,21 @@ def index_file(folder: Path, paths: Paths, kind: str = "") -> Path:
     return paths.cache / "digests" / f"{xxhash.xxh3_64_hexdigest(os.fsencode(folder.resolve()))}{kind}"
 
 
-def steps_of(graph: Graph, verdicts: Mapping[str, StepVerdict]) -> Iterable[ForeseenStep]:
-    """Operations by instruction, in build order: one that takes several is as good as its worst."""
+def steps_of(
+    graph: Graph, verdicts: Mapping[str, StepVerdict], twins: Mapping[str, str] = _NO_TWINS
+) -> Iterable[ForeseenStep]:
+    """Operations by instruction, in build order: one that takes several is as good as its worst.
+
+    `twins` are those of `keys.twins`.
+    """
+    seen = set()
     for ops in by_instruction(graph):
-        yield _step(ops, [verdicts[op.digest] for op in ops])
+        step = _step(ops, [verdicts[op.digest] for op in ops])
+        twin = next((twins[op.digest] for op in ops if op.digest in twins), "")
+        if twin and not step.is_source:
+            step = replace(step, twins=twin, needed=step.needed and twin not in seen)
+            seen.add(twin)
+        yield step
 
 
 def by_instruction(graph: Graph) -> list[list[Op]]:

@@ -13,10 +13,11 @@ from fastbuild.engines import buildctl, buildx, detect
 from fastbuild.engines.api import Job
 from fastbuild.errors import BuildFailed, DockerfileSyntax, EngineError, UsageError
 from fastbuild.keys.graph import read_graph
+from fastbuild.keys.merge import merge
 from fastbuild.keys.ops import op_key
 from fastbuild.paths import Paths
 from fastbuild.pipeline import prepare
-from fastbuild.pipeline.ask_graph import graph_text
+from fastbuild.pipeline.ask_graph import graph_text, graph_texts
 from fastbuild.pipeline.attempt import Bench, attempt
 from fastbuild.request import BuildRequest
 from tests.live.builders import remote_builder
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from fastbuild.engines.api import Engine
+    from fastbuild.keys.graph import Graph
+    from fastbuild.progress.timings import BuildTiming
     from tests.lab.lab import Lab
     from tests.lab.runner import Runner
 
@@ -55,6 +58,26 @@ FROM one
 COPY --from=files b.txt /b
 RUN --mount=from=files,target=/f ls /f
 """
+CROSS = """\
+FROM --platform=$BUILDPLATFORM busybox AS tools
+COPY a.txt /
+RUN echo shared
+ARG TARGETARCH
+COPY files /files
+RUN echo "for $TARGETARCH"
+COPY a.txt /again
+FROM busybox
+COPY --from=tools /files /files
+"""
+SCRATCH = """\
+FROM --platform=$BUILDPLATFORM scratch AS one
+COPY a.txt /
+FROM one
+ARG TARGETARCH
+COPY files /files
+COPY a.txt /$TARGETARCH/
+WORKDIR /w
+"""
 REQUESTS: dict[str, dict[str, Any]] = {
     "nothing": {},
     "arguments": {"build_args": (("GIVEN", "2 & 3"), ("FROM_ENVIRONMENT", None))},
@@ -62,6 +85,8 @@ REQUESTS: dict[str, dict[str, Any]] = {
     "own platform": {"platforms": ("linux/amd64",)},
     "other platform": {"platforms": ("linux/arm64/v8",)},
     "platform with a variant": {"platforms": ("linux/arm/v6",)},
+    "two platforms": {"platforms": ("linux/arm64", "linux/amd64")},
+    "three platforms": {"platforms": ("linux/386", "linux/arm/v7", "linux/arm64/v8")},
     "network": {"network": "none"},
     "hosts": {"add_hosts": (("db", "10.0.0.1"), ("api", "10.0.0.2"))},
     "limits": {"ulimits": ("nofile=100:200",), "shm_size": 1 << 26, "resources": (("memory", "268435456"),)},
@@ -86,10 +111,11 @@ class Asking:
         (self.folder / "Dockerfile").write_text(text)
         return BuildRequest(context=str(self.folder), file=str(self.folder / "Dockerfile"), **fields)
 
-    def ask(self, request: BuildRequest) -> str:
-        return graph_text(replace(self.job, request=request), request)
+    def ask(self, request: BuildRequest) -> Graph:
+        texts = graph_texts(replace(self.job, request=request), request)
+        return merge([read_graph(text) for text in texts])
 
-    def build(self, request: BuildRequest) -> None:
+    def build(self, request: BuildRequest) -> BuildTiming:
         bench = Bench(
             engine=self.engine,
             job=self.job,
@@ -103,6 +129,7 @@ class Asking:
         )
         made = attempt(bench, request)
         assert made.returncode == 0, made.fold.timing().text
+        return made.fold.timing()
 
 
 @pytest.fixture(scope="module")
@@ -142,10 +169,10 @@ def asking(
     return Asking(engine, job, daemon, project)
 
 
-def keys_of(text: str) -> dict[str, str]:
+def keys_of(graph: Graph) -> dict[str, str]:
     """The names of steps by the digests of their keys; of all that are no local files."""
     found = {}
-    for op in read_graph(text).ops:
+    for op in graph.ops:
         key = op_key(op, ("linux", "amd64", ""))
         assert key or op.body["identifier"].startswith("local://"), op.name
         if key:
@@ -174,8 +201,28 @@ def test_named_contexts_have_keys_too(asking: Asking) -> None:
     assert_hashed(asking, asking.request(NAMED, build_contexts=contexts))
 
 
+@pytest.mark.parametrize("platforms", [("linux/amd64", "linux/arm64/v8"), ("linux/arm", "linux/386")])
+@pytest.mark.parametrize("text", [TEXT, CROSS, SCRATCH])
+def test_steps_of_several_platforms_have_the_names_that_a_build_shows(
+    asking: Asking, text: str, platforms: tuple[str, ...]
+) -> None:
+    request = asking.request(text, platforms=platforms)
+    shown = {step.name for step in asking.build(request).steps}
+    asked = [op for op in asking.ask(request).ops if "] " in op.name and "internal" not in op.name]
+    assert len(shown) == len(asked)
+    for op in asked:
+        assert len(shown & {op.name, *op.also}) == 1, op.name
+    assert any(op.also for op in asked) is (text is not TEXT)
+
+
+def test_a_single_graph_is_asked_of_a_single_platform(asking: Asking) -> None:
+    request = asking.request(platforms=("linux/amd64", "linux/arm64"))
+    with pytest.raises(UsageError, match=r"linux/amd64,linux/arm64 can't be told.*"):
+        graph_text(replace(asking.job, request=request), request)
+
+
 def test_steps_without_cache_are_marked(asking: Asking) -> None:
-    graph = read_graph(asking.ask(asking.request(no_cache_filter=("one",))))
+    graph = asking.ask(asking.request(no_cache_filter=("one",)))
     marked = {op.name for op in graph.ops if op.ignore_cache}
     assert marked == {'[one 2/2] RUN echo "1 for amd64"'}
 
@@ -208,7 +255,7 @@ def test_a_stage_that_is_not_there_is_an_error(asking: Asking) -> None:
 @pytest.mark.parametrize(
     ("text", "platforms"),
     [
-        (TEXT, ("linux/amd64", "linux/arm64")),
+        ("FROM scratch\nCOPY --from=busybox / /\nRUN true\n", ("linux/amd64", "linux/arm64")),
         ("FROM busybox\nCOPY --from=debian:bookworm-slim /etc/passwd /x\n", ("linux/arm64",)),
         ("FROM busybox\nRUN --mount=from=debian:bookworm-slim,target=/d ls /d\n", ("linux/arm64",)),
         ("FROM scratch\nCOPY --from=busybox / /\nRUN true\n", ("linux/arm64",)),
@@ -235,7 +282,7 @@ def test_the_private_engine_answers_with_the_same_keys(
     choice = detect.choose("private", "", warm.env, paths)
     config = warm.env["FASTBUILD_ENGINE_CONFIG"]
     with prepare.ready(choice, request, Path(asking.job.workdir), paths, warm.env, config=config) as ready:
-        assert keys_of(graph_text(ready.job, request)) == keys_of(asking.ask(request))
+        assert keys_of(read_graph(graph_text(ready.job, request))) == keys_of(asking.ask(request))
 
 
 def test_a_daemon_that_is_gone_is_an_error(asking: Asking) -> None:

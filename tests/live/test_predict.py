@@ -75,6 +75,85 @@ def test_a_fresh_runner_knows_what_it_would_fetch(lab: Lab, tmp_path: Path) -> N
     assert found["bytes"] == received
 
 
+CROSS = """\
+FROM --platform=$BUILDPLATFORM busybox AS tools
+COPY pip.txt /
+ARG TARGETARCH
+COPY app.txt /
+RUN sleep 5; echo "for $TARGETARCH" > /made
+FROM busybox
+COPY pip.txt /pip
+COPY --from=tools /made /made
+"""
+BOTH = ("--platform", "linux/arm64,linux/amd64")
+
+
+def test_several_platforms_are_predicted_scored_and_explained(lab: Lab, tmp_path: Path) -> None:
+    account = lab.s3_server.account.new_bucket("platforms")
+    url = f"s3://{account.bucket}/ci?endpoint_url={account.endpoint}&region=us-east-1"
+    context = project(tmp_path / "app", CROSS, app_txt="one\n", pip_txt="one\n")
+    asked = (*PRIVATE, *BOTH, "--cache", url)
+    with lab.runner() as first:
+        assert set(verdicts(predicted(first, context, *asked))) == {"miss"}
+        made = build(first, context, *asked)
+        assert made.record is not None
+        assert made.record["score"] == {"right": 8, "maybe": 0, "wrong": []}
+        assert set(verdicts(predicted(first, context, *asked))) == {"hit"}
+    (context / "app.txt").write_text("two\n")
+    with lab.runner() as fresh:
+        found = predicted(fresh, context, *asked)
+        again = build(fresh, context, *asked)
+    told = [(s["line"], s["platform"], s["verdict"]) for s in found["steps"] if s["verdict"] != "source"]
+    assert told == [
+        (2, "linux/amd64", "hit"),
+        (4, "linux/amd64->arm64", "miss"),
+        (5, "linux/amd64->arm64", "miss"),
+        (5, "linux/amd64", "miss"),
+        (7, "linux/arm64", "hit"),
+        (7, "linux/amd64", "hit"),
+        (8, "linux/arm64", "maybe"),
+        (8, "linux/amd64", "maybe"),
+    ]
+    assert again.record is not None
+    score = again.record["score"]
+    assert (score["maybe"], score["wrong"]) == (2, [])
+    assert 4 <= score["right"] <= 6, "a hit may be given up for a later one"
+    shown = {(step["line"], step["platform"]) for step in again.record["timing"]["steps"]}
+    reasons = {(reason["line"], reason["platform"]): reason for reason in again.record["reasons"]}
+    assert reasons.keys() <= shown
+    assert {line for line, _ in reasons} >= {4, 5}
+    for (line, _), reason in reasons.items():
+        assert reason["sentence"] == (
+            "`app.txt` changed" if line == 4 else "follows from line 4 `COPY app.txt /`"
+        )
+    received = sum(step["bytes_downloaded"] for step in again.record["timing"]["steps"])
+    assert 0 < received <= found["bytes"]
+
+
+def test_layers_that_two_platforms_need_are_counted_once(lab: Lab, tmp_path: Path) -> None:
+    account = lab.s3_server.account.new_bucket("layers")
+    url = f"s3://{account.bucket}/ci?endpoint_url={account.endpoint}&region=us-east-1"
+    text = "FROM busybox\nCOPY pip.txt /\nCOPY app.txt /\n"
+    context = project(tmp_path / "app", text, app_txt="one\n", pip_txt="one\n")
+    with lab.runner() as first:
+        assert build(first, context, *PRIVATE, *BOTH, "--cache", url).code == 0
+    (context / "app.txt").write_text("two\n")
+    with lab.runner() as fresh:
+        both = predicted(fresh, context, *PRIVATE, *BOTH, "--cache", url)
+    each = [step["bytes"] for step in both["steps"] if step["verdict"] == "hit"]
+    assert len(each) == 2
+    assert 0 < both["bytes"] < sum(each)
+
+
+def test_a_platform_whose_steps_can_not_be_told_ends_the_prediction_in_one_line(
+    runner: Runner, tmp_path: Path
+) -> None:
+    context = project(tmp_path / "app", "FROM scratch\nCOPY --from=busybox / /\nRUN true\n")
+    done = fastbuild(runner, "predict", *PRIVATE, *BOTH, str(context))
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert b"the steps for linux/arm64 can't be told without building" in done.stderr
+
+
 def test_what_an_engine_of_others_holds_is_not_known(lab: Lab, runner: Runner, tmp_path: Path) -> None:
     context = project(tmp_path / "app")
     with lab.buildkitd() as daemon:

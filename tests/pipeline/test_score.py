@@ -12,7 +12,9 @@ from fastbuild.progress.rawjson import StepName
 from fastbuild.progress.timings import BuildTiming, Status, StepTiming
 
 
-def foreseen(text: str, verdict: Verdict, *, index: int = 2, needed: bool = True) -> ForeseenStep:
+def foreseen(
+    text: str, verdict: Verdict, *, index: int = 2, needed: bool = True, twins: str = ""
+) -> ForeseenStep:
     return ForeseenStep(
         name=StepName.parse(f"[{index}/9] {text}"),
         line=index,
@@ -21,6 +23,7 @@ def foreseen(text: str, verdict: Verdict, *, index: int = 2, needed: bool = True
         fetch=(),
         needed=needed,
         reason="",
+        twins=twins,
     )
 
 
@@ -69,6 +72,12 @@ def test_what_the_build_did_not_reach_does_not_count() -> None:
     assert score([foreseen("RUN a", Verdict.HIT)], BuildTiming(steps=steps)) == Score(right=0, maybe=0)
 
 
+def test_a_hit_that_was_given_up_tells_nothing() -> None:
+    steps = (made("RUN a", Status.CANCELLED), made("RUN b", Status.CANCELLED, index=3))
+    told = [foreseen("RUN a", Verdict.HIT), foreseen("RUN b", Verdict.MISS, index=3)]
+    assert score(told, BuildTiming(steps=steps)) == Score(right=1, maybe=0)
+
+
 def test_a_step_that_nobody_foresaw_is_wrong_and_named() -> None:
     found = score([], BuildTiming(steps=(made("RUN a", Status.RAN),)))
     assert found.wrong == ("line 2: RUN a: not foreseen, ran",)
@@ -77,3 +86,31 @@ def test_a_step_that_nobody_foresaw_is_wrong_and_named() -> None:
 def test_a_wrong_prediction_names_step_and_verdicts() -> None:
     found = score([foreseen("RUN a", Verdict.HIT)], BuildTiming(steps=(made("RUN a", Status.RAN),)))
     assert found.wrong == ("line 2: RUN a: foreseen as hit, but ran",)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "right"),
+    [
+        (Status.RAN, Status.SKIPPED, 2),
+        (Status.SKIPPED, Status.RAN, 2),
+        (Status.RAN, Status.HIT_LOCAL, 2),
+        (Status.RAN, Status.RAN, 2),
+        (Status.SKIPPED, Status.SKIPPED, 1),  # the first was to be executed
+        (Status.HIT_LOCAL, Status.SKIPPED, 1),
+    ],
+)
+def test_of_twins_one_is_executed_whichever(one: Status, other: Status, right: int) -> None:
+    told = [
+        foreseen("RUN a", Verdict.MISS, twins="x"),
+        foreseen("RUN b", Verdict.MISS, twins="x", index=3, needed=False),
+    ]
+    found = score(told, BuildTiming(steps=(made("RUN a", one), made("RUN b", other, index=3))))
+    assert (found.right, len(found.wrong)) == (right, 2 - right)
+
+
+def test_of_twins_under_one_name_the_build_may_show_the_other() -> None:
+    told = [foreseen("RUN a", Verdict.MISS, twins="x"), foreseen("RUN b", Verdict.MISS, index=3)]
+    found = score(
+        told, BuildTiming(steps=(made("RUN a", Status.SKIPPED), made("RUN b", Status.SKIPPED, index=3)))
+    )
+    assert (found.right, len(found.wrong)) == (1, 1)

@@ -122,7 +122,7 @@ class Seat:
                 fold.add(event)
 
         code = Running(buildctl.build_command(job)).lines(add)
-        timing = fold.timing()
+        timing = fold.timing(succeeded=code == 0)
         if code and not timing.error:
             return replace(timing, error=b"\n".join(said[-5:]).decode("utf-8", "replace"))
         return timing

@@ -139,4 +139,65 @@ RUN cat /x > /end
 """,
         open=(Open.STAGE,),
     ),
+    "several platforms": Family(
+        text="""\
+FROM --platform=$BUILDPLATFORM <base> AS build
+WORKDIR /work
+COPY a.txt /a
+RUN cat /a > /b
+ARG TARGETARCH
+COPY src /src
+RUN echo $TARGETARCH > /x
+COPY run.sh /
+FROM <base> AS base
+COPY --from=build /x /x
+FROM base AS last
+RUN cat /x > /end
+""",
+        open=(Open.STAGE,),
+        platforms=("linux/amd64", "linux/arm64"),
+    ),
+    "several platforms linked": Family(
+        text="""\
+FROM <base> AS base
+COPY a.txt /a
+COPY --link run.sh /run.sh
+RUN cat /run.sh > /one
+FROM base AS last
+COPY --link src /src
+""",
+        platforms=("linux/arm64", "linux/amd64", "linux/386"),
+    ),
+    "several platforms from scratch": Family(
+        text="""\
+FROM scratch AS base
+COPY a.txt /a
+COPY src /src
+FROM base AS last
+ARG TARGETARCH
+COPY run.sh /$TARGETARCH/run.sh
+WORKDIR /w
+""",
+        platforms=("linux/arm64", "linux/amd64"),
+        cache="registry",
+    ),
+    "several platforms with files of their own": Family(
+        text="""\
+FROM --platform=$BUILDPLATFORM <base> AS build
+COPY a.txt /a
+RUN cat /a > /b
+ARG TARGETARCH
+COPY src /src
+FROM <base> AS last
+ARG TARGETARCH
+COPY bin/$TARGETARCH /of-platform
+COPY --link run.sh /run.sh
+COPY --from=build /b /b
+RUN cat /b > /end
+""",
+        open=(Open.STAGE,),
+        files=(("bin/amd64", "1\n"), ("bin/arm64", "2\n"), ("bin/386", "3\n"), ("bin/arm", "4\n")),
+        platforms=("linux/amd64", "linux/arm64"),
+        cache="s3",
+    ),
 }

@@ -28,6 +28,7 @@ class Family:
     build_args: tuple[tuple[str, str | None], ...] = ()
     build_contexts: tuple[tuple[str, str], ...] = ()
     secrets: tuple[str, ...] = ()
+    platforms: tuple[str, ...] = ()
     cache: str = "local"
     """Where the baseline's records are kept: local, s3 or registry."""
     mode: str = "max"

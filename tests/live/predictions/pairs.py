@@ -16,6 +16,7 @@ from fastbuild.errors import FastbuildError, UsageError
 from fastbuild.keys.match import Verdict
 from fastbuild.paths import Paths
 from fastbuild.pipeline.score import score
+from fastbuild.pipeline.shown_names import as_shown
 from fastbuild.request import CacheSpec
 from tests.live.predictions.engines import Seat, engine
 from tests.live.predictions.families import FAMILIES
@@ -185,7 +186,7 @@ class _Pair:
             known = isinstance(told, UsageError) and "can't be told without building" in told.what
             unforeseen = () if known or built.error else (f"no prediction: {told.what}: {told.cause}",)
             return replace(blank, refused=told.cause or told.what, wrong=unforeseen)
-        found = score(told.steps, built)
+        found = score(as_shown(told, built).steps, built)
         counted = Counter(step.verdict for step in told.steps if not step.is_source)
         maybes = [_reason(step.reason) for step in told.steps if step.verdict is Verdict.MAYBE]
         allowed = FAMILIES[self._family].open

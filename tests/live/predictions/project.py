@@ -145,6 +145,7 @@ def lay_out(home: Path, family: Family, world: World) -> Project:
         build_args=family.build_args,
         build_contexts=tuple((name, filled(source, values)) for name, source in family.build_contexts),
         secrets=tuple(filled(secret, values) for secret in family.secrets),
+        platforms=family.platforms,
     )
     return Project(family=family, home=home, world=world, request=request)
 
