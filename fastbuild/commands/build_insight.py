@@ -1,8 +1,9 @@
 """Why a build's steps ran, and whether that was foreseen: found out beside the build, never in its way.
 
 While the engine works, a thread predicts the build and reads the side files of earlier ones. Afterwards this
-build's side file is made, compared with those, kept, and put beside the caches that were written. A thread
-that isn't ready in time is not waited for: then nothing is said about this build.
+build's side file is made, compared with those, kept, and put beside the caches that were written. A build of
+which no step ran and no cache was written needs none: the builds whose results it found have left theirs. A
+thread that isn't ready in time is not waited for: then nothing is said about this build.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from fastbuild.errors import UsageError
+from fastbuild.progress.rawjson import StepKind
 from fastbuild.request import is_remote
 
 if TYPE_CHECKING:
@@ -32,10 +34,10 @@ if TYPE_CHECKING:
     from fastbuild.pipeline.prepare import Ready
     from fastbuild.progress.timings import BuildTiming
 
-WAIT = 0.1
-"""Seconds that a finished build of which no step ran waits for its prediction."""
+WAIT = 0.03
+"""How much longer a build may take for its prediction's score, as a share of itself."""
 WAIT_FOR_REASONS = 3.0
-"""Seconds that any other one waits: it has reasons to tell."""
+"""Seconds that one waits which has reasons to tell, or a cache to put a side file beside."""
 EARLIER = 5
 """Builds of this machine that a new one is compared with."""
 
@@ -43,7 +45,7 @@ EARLIER = 5
 @dataclass(slots=True, kw_only=True)
 class Insight:
     """The prediction of one build, and what becomes of it. `started` is in Unix seconds; `store` is a copy
-    of the engine's own store from before the build."""
+    of the engine's own store from before the build; `sent_modes` are those of `Bench`."""
 
     found: Found
     ready: Ready
@@ -51,6 +53,7 @@ class Insight:
     environ: Mapping[str, str]
     keep_modes: bool
     store: Path | None
+    sent_modes: dict[Path, Mapping[str, int]] = field(default_factory=dict)
     started: float = field(default_factory=time.time)
     _foreseen: list[Foreseen] = field(default_factory=list)
     _looked: float = 0.0
@@ -76,6 +79,7 @@ class Insight:
                 keep_modes=self.keep_modes,
                 store=self.store,
                 sides=True,
+                modes=self.sent_modes,
             )
             import fastbuild.explain.compare
             import fastbuild.explain.describe
@@ -92,24 +96,27 @@ class Insight:
         if self._thread is None:
             return None, ()
         counts = timing.counts()
-        self._thread.join(WAIT_FOR_REASONS if counts.ran or counts.failed else WAIT)
+        exports = [other for other in timing.others if other.kind is StepKind.CACHE_EXPORT]
+        matters = bool(counts.ran or counts.failed or exports)
+        self._thread.join(WAIT_FOR_REASONS if matters else WAIT * (time.time() - self.started))
         if not self._foreseen:
             return None, ()
         foreseen = self._foreseen[0]
         with suppress(Exception):  # the image is made: nothing here may fail the build
             from fastbuild.pipeline.score import score
-            from fastbuild.progress.rawjson import StepKind
+            from fastbuild.pipeline.shown_names import as_shown
 
             # what was read after this build began to write its cache may hold its own results
-            exports = [o.started for o in timing.others if o.kind is StepKind.CACHE_EXPORT and o.started]
-            scored = score(foreseen.steps, timing) if self._looked < min(exports, default=math.inf) else None
-            return scored, self._explain(build, foreseen, timing)
+            written = min((export.started for export in exports if export.started), default=math.inf)
+            scored = score(as_shown(foreseen, timing).steps, timing) if self._looked < written else None
+            return scored, self._explain(build, foreseen, timing) if matters else ()
         return None, ()
 
     def _explain(self, build: str, foreseen: Foreseen, timing: BuildTiming) -> tuple[Reason, ...]:
         from fastbuild.explain.compare import explain
         from fastbuild.explain.stored import to_json
-        from fastbuild.pipeline import side_files
+        from fastbuild.pipeline import cache_evidence, side_files
+        from fastbuild.pipeline.shown_names import as_shown, reasons_as_shown, steady
         from fastbuild.sides import Sides, project_of
 
         request = self.found.request
@@ -117,12 +124,16 @@ class Insight:
         remote = side_files.beside(foreseen.caches)
         before = [*remote.values(), *side_files.read(islice(sides.before(), EARLIER))]
         about = self._about(build, next((side.salt for side in before if side.salt), ""))
-        now = side_files.describe_build(about, foreseen, request, self.paths, self.environ, timing)
+        root, named = self.ready.root, as_shown(foreseen, timing)
+        shown = side_files.describe_build(about, named, request, self.paths, self.environ, timing, root)
+        now = steady(shown, foreseen.graph)
         with suppress(UsageError):
             sides.save(build, to_json(now), os.getuid())
-        side_files.write(now, timing, request, self.found.caches.credentials, self.environ)
-        evidence = side_files.evidence(foreseen, remote, fresh=self.ready.store_was_empty)
-        return explain(now, before, evidence)
+        side_files.write(now, foreseen, timing, request, self.found.caches.credentials, self.environ)
+        evidence = cache_evidence.evidence(
+            foreseen, remote, timing, looked=self._looked, fresh=self.ready.store_was_empty
+        )
+        return reasons_as_shown(explain(now, before, evidence), now, shown)
 
     def _about(self, build: str, salt: str) -> SideFile:
         """Who builds, when and where; a `salt` is taken over, so that hidden values can be compared."""
@@ -154,11 +165,11 @@ def begin(
 ) -> Insight | None:
     """Prepare the insight into a build that is about to start; None where none can be had.
 
-    Only BuildKit that we call ourselves tells its graph, and only of files that are here.
+    Only BuildKit tells its graph, and only of files that are here.
     """
     request = found.request
-    known = found.choice.engine.NAME == "buildctl" and request.call == "build"
-    if not known or is_remote(request.context) or not request.file or len(request.platforms) > 1:
+    known = found.choice.name != "docker" and request.call == "build"
+    if not known or is_remote(request.context) or not request.file:
         return None
     from fastbuild.pipeline.read_caches import copy_store
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from fastbuild.explain.differences import Comparison
 from fastbuild.explain.evidence import LOCAL, Evidence, Outcome, gone, unknown
+from fastbuild.explain.losses import Losses
 from fastbuild.explain.reasons import Cause, Difference, Reason, code, shown
 from fastbuild.explain.sidefile import is_internal
 from fastbuild.progress.rawjson import StepName
@@ -17,9 +19,11 @@ if TYPE_CHECKING:
     from fastbuild.explain.sidefile import SideFile, StepKey
 
 RAN = frozenset({Status.RAN, Status.FAILED, Status.CANCELLED})
-_NOTHING = Evidence()
+_NOTHING = Evidence(complete=False)
 _WEAK_CAUSES = frozenset({Cause.UNKNOWN, Cause.EVICTED, Cause.OVERWRITTEN, Cause.MODE_MIN, Cause.NOT_READ})
 _WEAK_CAUSES |= {Cause.IMPORT_FAILED, Cause.NEVER_BUILT, Cause.ENGINE}
+_UNDECIDED = frozenset({Cause.UNKNOWN, Cause.NOT_READ, Cause.NEVER_BUILT})
+"""Of the build compared with: another one may tell more."""
 
 
 def explain(now: SideFile, before: Sequence[SideFile], evidence: Evidence = _NOTHING) -> tuple[Reason, ...]:
@@ -31,8 +35,9 @@ def explain(now: SideFile, before: Sequence[SideFile], evidence: Evidence = _NOT
     """
     comparisons = [Comparison(now, each) for each in before]
     best = _best(comparisons, now)
+    losses = Losses(now, evidence)
     found = [
-        _reason(now, number, best, comparisons, evidence)
+        _reason(now, number, best, comparisons, evidence, losses)
         for number, step in enumerate(now.steps)
         if step.status in RAN and not is_internal(step)
     ]
@@ -46,7 +51,12 @@ def _best(comparisons: list[Comparison], now: SideFile) -> Comparison | None:
 
 
 def _reason(
-    now: SideFile, number: int, best: Comparison | None, others: list[Comparison], evidence: Evidence
+    now: SideFile,
+    number: int,
+    best: Comparison | None,
+    others: list[Comparison],
+    evidence: Evidence,
+    losses: Losses,
 ) -> Reason:
     step = now.steps[number]
     ignored = _ignored(now, step, evidence)
@@ -55,11 +65,16 @@ def _reason(
     if best is None:
         return _told(step, [_alone(evidence)], None, now)
     twin = best.twin(number)
-    if twin is not None:
-        found = gone(now, step, best.before, best.before.steps[twin], evidence)
-        return _told(step, [found], best.before, now)
-    if (elsewhere := _elsewhere(now, number, best, others, evidence)) is not None:
-        return elsewhere
+    equal = gone(now, step, best.before, best.before.steps[twin], evidence) if twin is not None else None
+    if equal is None or equal.cause in _UNDECIDED:
+        if (elsewhere := _elsewhere(now, number, best, others, evidence)) is not None:
+            return elsewhere
+        if (lost := losses.of(number)) is not None:
+            return replace(_told(step, [lost.why], None, now), against=shown(lost.build))
+    if equal is not None:
+        return _told(step, [equal], best.before, now)
+    if (besides := losses.besides(number, best)) is not None:
+        return replace(_told(step, besides[1], None, now), against=shown(besides[0]))
     differences = best.differences(number)
     if differences:
         top = best.root(number)
@@ -119,7 +134,7 @@ def _alone(evidence: Evidence) -> Difference:
         said = "nothing could be reused: the engine's store was empty, and no cache was named"
         return Difference(cause=Cause.NEVER_BUILT, sentence=said)
     if absent and len(absent) == len(caches) and evidence.complete and evidence.fresh:
-        said = f"never built before: nothing lies under {code(absent[0].label)} yet"
+        said = f"nothing could be reused: nothing lies under {code(absent[0].label)}"
         return Difference(cause=Cause.NEVER_BUILT, sentence=said, cache=absent[0].label)
     return unknown("no earlier build is known")
 

@@ -100,7 +100,8 @@ class StepKey:
 
     `name` is as progress shows it, `instruction` as the Dockerfile has it (empty where unknown); `op` is the
     digest of `plaintext`, which is BuildKit's JSON with secrets hidden, actions of file operations decoded.
-    `stage` is the stage's number, -1 where unknown. `status` is a `progress.timings.Status` or empty.
+    `stage` is the stage's number, -1 where unknown. `status` is a `progress.timings.Status` or empty. `held`
+    tells whether the cache that the file lies beside had its result when it was written; None: not known.
     """
 
     name: str
@@ -113,6 +114,7 @@ class StepKey:
     status: str = ""
     seconds: float = 0.0
     ignore_cache: bool = False
+    held: bool | None = None
     inputs: tuple[StepInput, ...] = ()
 
     @property
@@ -137,6 +139,29 @@ def is_internal(step: StepKey) -> bool:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Earlier:
+    """An earlier build whose results were lost when another one wrote the same cache.
+
+    `steps` are the identities (see `explain.earlier`) of the steps whose results that build's cache held and
+    the next one's lacked. The `by_…` are of that next build, which wrote the cache `at` (Unix seconds).
+    """
+
+    build: str
+    branch: str = ""
+    target: str = ""
+    platforms: tuple[str, ...] = ()
+    dockerfile: str = ""
+    created: float = 0.0
+    commit: str = ""
+    steps: tuple[str, ...] = ()
+    by_build: str = ""
+    by_branch: str = ""
+    by_target: str = ""
+    by_platforms: tuple[str, ...] = ()
+    at: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SideFile:
     """One build. Unknown texts are empty; `created` is Unix seconds.
 
@@ -144,7 +169,8 @@ class SideFile:
     digest of the manifest it was written beside, `mode` that export's mode; `store` tells engine roots apart.
     `dockerfile` and `ignore` are paths within the context, empty if they lie elsewhere. `salt` is what hidden
     values were hashed with. `modes_apart` tells that digests of files don't cover their modes. `lost` says
-    what was left out to keep the file small.
+    what was left out to keep the file small. `earlier` are builds that the cache was overwritten after, the
+    latest loss first.
     """
 
     version: int = VERSION
@@ -175,3 +201,4 @@ class SideFile:
     nodes: tuple[Node, ...] = ()
     modes_apart: bool = True
     lost: tuple[str, ...] = ()
+    earlier: tuple[Earlier, ...] = ()

@@ -19,6 +19,7 @@ from fastbuild.explain import sidefile, trees
 from fastbuild.explain.sidefile import (
     VERSION,
     BaseImage,
+    Earlier,
     InputKind,
     Origin,
     SideFile,
@@ -39,6 +40,8 @@ MOST_PARTS = 100_000
 """Arrays and objects in it."""
 MOST_VALUES = 1_000_000
 MOST_STEPS = 1_000
+MOST_EARLIER = 20
+"""Earlier builds that are read; at most four are written."""
 MOST_FILES = 2_000_000
 """Files in a tree, counted as often as they appear."""
 DEEPEST = 500
@@ -120,9 +123,20 @@ def _side(raw: dict[str, Any]) -> SideFile:
         "variables": tuple(_record(Variable, each) for each in _list(raw, "variables")),
         "steps": _steps(_list(raw, "steps"), len(nodes)),
         "nodes": nodes,
+        "earlier": _earlier(raw.get("earlier")),
     }
     side: SideFile = _record(SideFile, raw, **lists)
     return side
+
+
+def _earlier(raw: Any) -> tuple[Earlier, ...]:
+    """What can't be read of them is none: the file tells of its own build without them."""
+    if not isinstance(raw, list) or len(raw) > MOST_EARLIER:
+        return ()
+    try:
+        return tuple(_record(Earlier, each) for each in raw if len(_list(each, "steps")) <= MOST_STEPS)
+    except (SideFileError, TypeError):
+        return ()
 
 
 def _steps(raw: list[Any], nodes: int) -> tuple[StepKey, ...]:
@@ -157,7 +171,8 @@ def _list(raw: Any, key: str) -> list[Any]:
 
 _NAMES = {**vars(sidefile), **vars(trees)}
 _HINTS = {
-    type_: get_type_hints(type_, _NAMES) for type_ in (SideFile, StepKey, StepInput, Variable, BaseImage)
+    type_: get_type_hints(type_, _NAMES)
+    for type_ in (SideFile, StepKey, StepInput, Variable, BaseImage, Earlier)
 }
 
 

@@ -51,7 +51,8 @@ def read_cache(
     try:
         manifest = objects.read_manifest()
         if manifest is None:
-            return CacheRead(label=label, problem=f"cache: {label} holds nothing yet", absent=True)
+            left = objects.read_side() if side else None  # of a cache that was removed
+            return CacheRead(label=label, side=left, problem=f"cache: {label} holds nothing yet", absent=True)
         if manifest.refused:
             said = f"cache: BuildKit does not import {label}: {manifest.refused}"
             return CacheRead(label=label, manifest=manifest.digest, problem=said)

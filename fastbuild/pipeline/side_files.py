@@ -3,29 +3,33 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fastbuild.aside import aside
 from fastbuild.cache.objects import CacheReadError, Unreadable, objects_for
-from fastbuild.context import copies
 from fastbuild.context.digest_index import DigestIndex
 from fastbuild.context.hashed import HashedTree
 from fastbuild.dockerfile.ignore import ignore_file
 from fastbuild.dockerfile.parse import decode, parse
 from fastbuild.explain.describe import Known, describe
-from fastbuild.explain.evidence import LOCAL, CacheEvidence, Evidence, Outcome, Writer
+from fastbuild.explain.earlier import overwriting, was_found
 from fastbuild.explain.sidefile import SideFile, SideFileError
 from fastbuild.explain.stored import from_json, to_json
 from fastbuild.pipeline.attempt import ignore_rules
+from fastbuild.pipeline.base_dates import base_dates
 from fastbuild.pipeline.foresee import index_file, local_name
+from fastbuild.pipeline.left_results import with_held
 from fastbuild.progress.rawjson import StepKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from fastbuild.cache.credentials import Credentials
+    from fastbuild.explain.sidefile import Earlier
     from fastbuild.paths import Paths
     from fastbuild.pipeline.foresee import Foreseen
     from fastbuild.pipeline.read_caches import CacheRead
@@ -40,8 +44,12 @@ def describe_build(
     paths: Paths,
     environ: Mapping[str, str],
     timing: BuildTiming,
+    root: Path | None = None,
 ) -> SideFile:
-    """The side file of a build; `about` says who built it, when and where."""
+    """The side file of a build; `about` says who built it, when and where.
+
+    `root` is the engine's directory where that is ours to read.
+    """
     raw = Path(request.file or "").read_bytes()
     context = Path(request.context)
     ignored = ignore_file(request.file, lambda name: (context / name).is_file()) or ""
@@ -53,6 +61,7 @@ def describe_build(
         contents=foreseen.contents,
         files={digest: foreseen.files[name] for digest, name in sources.items()},
         bare={digest: bare[name][0] for digest, name in sources.items()},
+        created=base_dates(foreseen.graph, root),
         timing=timing,
         request=request,
         dockerfile=parse(decode(raw)),
@@ -94,9 +103,8 @@ def _bare(
     """
     folder = Path(request.context if name == "context" else dict(request.build_contexts)[name])
     ignore = ignore_rules(request, folder)
-    plain = dict.fromkeys(copies.scan(folder, ignore), 0o644)
     index = DigestIndex(index_file(folder, paths, "-bare"), folder)
-    alike = HashedTree(folder, ignore, index, modes=plain)
+    alike = HashedTree(folder, ignore, index, one_mode=0o644)
 
     def digest(path: str) -> str:
         node = tree.look(path)
@@ -121,38 +129,9 @@ def beside(caches: Sequence[CacheRead]) -> dict[str, SideFile]:
     }
 
 
-def evidence(foreseen: Foreseen, sides: Mapping[str, SideFile], *, fresh: bool) -> Evidence:
-    """What is known of each cache that a build read; `sides` by label, `fresh`: the own store was empty."""
-    return Evidence(
-        caches=tuple(_evidence_of(cache, foreseen, sides.get(cache.label)) for cache in foreseen.caches),
-        complete=all(cache.records or cache.absent for cache in foreseen.caches),
-        fresh=fresh,
-    )
-
-
-def _evidence_of(cache: CacheRead, foreseen: Foreseen, side: SideFile | None) -> CacheEvidence:
-    if cache.records is None:
-        outcome = Outcome.ABSENT if cache.absent else Outcome.FAILED
-        return CacheEvidence(label=cache.label, outcome=outcome, error=cache.problem)
-    names = {op.digest: op.name for op in foreseen.graph.ops}
-    held = (digest for digest, verdict in foreseen.verdicts.items() if cache.label in verdict.caches)
-    writer = None
-    if side is not None and side.manifest != cache.manifest:
-        side = None  # another tool has written the cache since
-    if side is not None:
-        writer = Writer(build=side.build, branch=side.branch, platforms=side.platforms, created=side.created)
-    return CacheEvidence(
-        label=LOCAL if cache.label == LOCAL else cache.label,
-        outcome=Outcome.READ,
-        manifest=cache.manifest,
-        mode=side.mode if side else "",
-        writer=writer,
-        results=frozenset(names[digest] for digest in held),
-    )
-
-
 def write(
     now: SideFile,
+    foreseen: Foreseen,
     timing: BuildTiming,
     request: BuildRequest,
     credentials: Credentials | None,
@@ -164,9 +143,38 @@ def write(
         return
     for spec in request.cache_to:
         objects = objects_for(spec, credentials, environ)
+        if isinstance(objects, Unreadable):
+            continue
         with suppress(CacheReadError):
-            manifest = None if isinstance(objects, Unreadable) else objects.read_manifest()
-            if manifest is not None and not isinstance(objects, Unreadable):
-                mode = spec.get("mode", "min")
-                own = replace(now, cache=spec.label, manifest=manifest.digest, mode=mode)
-                objects.write_side(to_json(own), manifest.digest)
+            replaced = aside(objects.read_side)
+            manifest = objects.read_manifest()
+            if manifest is None:
+                continue
+            mode = spec.get("mode", "min")
+            own = replace(now, cache=spec.label, manifest=manifest.digest, mode=mode)
+            own = with_held(own, foreseen, manifest, spec)
+            own = replace(own, earlier=_earlier(own, foreseen, replaced))
+            objects.write_side(to_json(own), manifest.digest)
+
+
+def _earlier(own: SideFile, foreseen: Foreseen, replaced: Callable[[], bytes | None]) -> tuple[Earlier, ...]:
+    """What the build has overwritten: told by the side file that lies there still.
+
+    That one counts if it belonged to the manifest that was there before the build, or came during the build.
+    A build that wrote its own before we looked counts as having replaced what it found results of.
+    """
+    before = [cache for cache in foreseen.caches if cache.label == own.cache and cache.records]
+    data = None
+    with suppress(CacheReadError):
+        data = replaced()
+    if data is None or len(before) != 1:
+        return ()
+    for side in read((data,)):
+        current = side.manifest == before[0].manifest or data != before[0].side
+        if not current and before[0].manifest == own.manifest:
+            current = was_found(own, side)
+        if current and side.manifest != own.manifest:
+            return overwriting(own, side, time.time())
+        if current and side.build != own.build:
+            return side.earlier
+    return ()

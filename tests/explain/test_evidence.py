@@ -156,16 +156,14 @@ def test_a_build_that_stopped_early_left_no_record() -> None:
     assert reason.sentence == "never built: build b1 stopped before it was done"
 
 
-def test_a_step_that_was_passed_over_is_blamed_on_nothing_unless_its_key_is_gone() -> None:
+def test_a_step_that_was_passed_over_is_blamed_on_nothing_unless_the_cache_held_it() -> None:
     before = side(BEFORE, "b1")
-    skipped = replace(before, steps=(*before.steps[:-1], replace(before.steps[-1], status="skipped")))
-    for keys, cause in (
-        (None, Cause.UNKNOWN),
-        (frozenset({STEP}), Cause.UNKNOWN),
-        (frozenset(), Cause.OVERWRITTEN),
-    ):
-        cache = read(manifest="sha256:new", writer=WRITER, keys=keys)
-        (reason,) = explain(side(NOW), [skipped], Evidence(caches=(cache,)))
+    cache = read(manifest="sha256:new", writer=WRITER)
+    for held, cause in ((None, Cause.UNKNOWN), (False, Cause.UNKNOWN), (True, Cause.OVERWRITTEN)):
+        last = replace(before.steps[-1], status="skipped", held=held)
+        (reason,) = explain(
+            side(NOW), [replace(before, steps=(*before.steps[:-1], last))], Evidence(caches=(cache,))
+        )
         assert reason.cause is cause
 
 
@@ -193,7 +191,7 @@ def test_stages_that_are_too_old_are_expired_by_policy() -> None:
 def test_the_first_build_of_all_was_never_built_before() -> None:
     absent = CacheEvidence(label=NAME, outcome=Outcome.ABSENT)
     reason = only(Evidence(caches=(absent,), fresh=True), before=None)
-    assert reason.sentence == "never built before: nothing lies under `s3 repo/main` yet"
+    assert reason.sentence == "nothing could be reused: nothing lies under `s3 repo/main`"
     assert only(Evidence(caches=(absent,)), before=None).cause is Cause.UNKNOWN
 
 
@@ -212,3 +210,42 @@ def test_a_fresh_engine_whose_only_cache_failed_could_reuse_nothing() -> None:
     assert reason.cause is Cause.IMPORT_FAILED
     assert reason.sentence.endswith("could not be read: no route to  [31mhost")
     assert only(Evidence(caches=(failed, read()), fresh=True), before=None).cause is Cause.UNKNOWN
+
+
+def own_store(outcome: Outcome, status: str, store: str = "two") -> Reason:
+    before = side(changed(APP, about={"store": store}), "b1")
+    former = replace(before.steps[-1], status=status)
+    local = CacheEvidence(label=LOCAL, outcome=outcome, results=frozenset())
+    evidence = Evidence(caches=(local,), complete=outcome is not Outcome.UNSEEN)
+    (reason,) = explain(side(NOW), [replace(before, steps=(*before.steps[:-1], former))], evidence)
+    return reason
+
+
+def test_only_what_the_own_store_is_known_to_have_held_was_dropped_from_it() -> None:
+    assert own_store(Outcome.READ, "ran").cause is Cause.EVICTED
+    assert own_store(Outcome.READ, "hit_local").cause is Cause.EVICTED
+    assert own_store(Outcome.ABSENT, "ran").sentence.endswith("the engine's own store is empty")
+    for status in ("hit_remote", "hit", "skipped", ""):
+        assert own_store(Outcome.READ, status).cause is Cause.UNKNOWN
+    assert own_store(Outcome.READ, "ran", store="").cause is Cause.UNKNOWN
+    assert own_store(Outcome.ABSENT, "ran", store="one").cause is Cause.NOT_READ
+
+
+def test_a_store_or_cache_that_we_can_not_see_is_not_called_unreadable() -> None:
+    assert own_store(Outcome.UNSEEN, "ran").cause is Cause.UNKNOWN
+    unseen = CacheEvidence(label=NAME, outcome=Outcome.UNSEEN)
+    assert only(Evidence(caches=(unseen,), complete=False)).cause is Cause.UNKNOWN
+    alone = only(Evidence(caches=(unseen,), complete=False, fresh=True), before=None)
+    assert alone.cause is Cause.UNKNOWN
+
+
+def test_a_cache_that_held_the_result_but_failed_is_blamed() -> None:
+    failed = read(outcome=Outcome.FAILED, error="404", results=frozenset({STEP}))
+    assert only(Evidence(caches=(failed,))).sentence == "same inputs; `s3 repo/main` could not be read: 404"
+    other = read(label="s3 repo/topic", outcome=Outcome.FAILED, results=frozenset({STEP}))
+    assert only(Evidence(caches=(read(), other))).cache == "s3 repo/topic"
+
+
+def test_nothing_is_said_of_caches_where_nothing_is_known_of_them() -> None:
+    (reason,) = explain(side(NOW), [side(BEFORE, "b1")])
+    assert reason.cause is Cause.UNKNOWN

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.live import causes
+from tests.live import causes, lost_causes
 from tests.live.builds import build, fastbuild
 
 if TYPE_CHECKING:
@@ -78,6 +78,18 @@ def test_what_changes_no_key_has_no_reason(lab: Lab, app: Path, cache: str, name
     assert not any(step["status"] == "ran" for step in done.record["timing"]["steps"])
 
 
+@pytest.mark.parametrize("story", [*lost_causes.STORIES, *lost_causes.ORDINARY], ids=lambda story: story.name)
+def test_what_became_of_a_cache_is_told(lab: Lab, tmp_path: Path, story: lost_causes.Story) -> None:
+    done = story.happens(lost_causes.Place(lab, tmp_path))
+    assert done.record is not None
+    reasons = done.record["reasons"]
+    print(json.dumps(reasons, indent=1, ensure_ascii=False), done.err)
+    assert lost_causes.is_told(story, reasons)
+    ran = [step["line"] for step in done.record["timing"]["steps"] if step["status"] == "ran"]
+    assert sorted(ran) == sorted(reason["line"] for reason in reasons)
+    assert bool(reasons) == (story.cause is not None)
+
+
 def test_a_first_build_could_reuse_nothing(lab: Lab, app: Path) -> None:
     with lab.runner() as fresh:
         done = build(fresh, app, "--engine", "private")
@@ -94,7 +106,7 @@ def test_a_first_build_of_a_branch_finds_no_cache(lab: Lab, app: Path) -> None:
     assert done.record is not None
     sentences = {reason["sentence"] for reason in done.record["reasons"]}
     assert len(sentences) == 1
-    assert sentences.pop().startswith("never built before: nothing lies under `s3 ")
+    assert sentences.pop().startswith("nothing could be reused: nothing lies under `s3 ")
 
 
 def test_a_build_is_compared_with_another_one_or_with_a_branch(lab: Lab, app: Path, cache: str) -> None:
