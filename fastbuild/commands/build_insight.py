@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 
 WAIT = 0.03
 """How much longer a build may take for its prediction's score, as a share of itself."""
+LATER = 0.5
+"""Seconds after which to look, where no cache is asked but the engine's own: many a build that finds all is
+over by then, and looking would slow it."""
 WAIT_FOR_REASONS = 3.0
 """Seconds that one waits which has reasons to tell, or a cache to put a side file beside."""
 EARLIER = 5
@@ -57,6 +60,8 @@ class Insight:
     started: float = field(default_factory=time.time)
     _foreseen: list[Foreseen] = field(default_factory=list)
     _looked: float = 0.0
+    _matters: bool = True
+    _ended: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
 
     def meanwhile(self) -> None:
@@ -66,13 +71,16 @@ class Insight:
             self._thread.start()
 
     def _look(self) -> None:
+        request = self.found.request
+        if not (request.cache_from or request.cache_to) and self._ended.wait(LATER) and not self._matters:
+            return
         from fastbuild.pipeline.foresee import foresee
 
         # whatever goes wrong: the engine says it of the build itself, or it concerns the prediction alone
         with suppress(Exception):
             foreseen = foresee(
                 self.ready,
-                self.found.request,
+                request,
                 self.paths,
                 self.environ,
                 self.found.caches.credentials,
@@ -97,8 +105,9 @@ class Insight:
             return None, ()
         counts = timing.counts()
         exports = [other for other in timing.others if other.kind is StepKind.CACHE_EXPORT]
-        matters = bool(counts.ran or counts.failed or exports)
-        self._thread.join(WAIT_FOR_REASONS if matters else WAIT * (time.time() - self.started))
+        self._matters = bool(counts.ran or counts.failed or exports)
+        self._ended.set()
+        self._thread.join(WAIT_FOR_REASONS if self._matters else WAIT * (time.time() - self.started))
         if not self._foreseen:
             return None, ()
         foreseen = self._foreseen[0]
@@ -109,7 +118,7 @@ class Insight:
             # what was read after this build began to write its cache may hold its own results
             written = min((export.started for export in exports if export.started), default=math.inf)
             scored = score(as_shown(foreseen, timing).steps, timing) if self._looked < written else None
-            return scored, self._explain(build, foreseen, timing) if matters else ()
+            return scored, self._explain(build, foreseen, timing) if self._matters else ()
         return None, ()
 
     def _explain(self, build: str, foreseen: Foreseen, timing: BuildTiming) -> tuple[Reason, ...]:
