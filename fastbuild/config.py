@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from fastbuild.errors import UsageError
 
@@ -36,6 +36,19 @@ class Settings:
     name: str = ""
     keep_modes: bool = False
     explain: bool = True
+
+    @property
+    def private_engine(self) -> PrivateEngine:
+        """What `pipeline.prepare.ready` has to know of them."""
+        return {"config": self.engine_config, "idle": self.engine_idle, "allow": self.engine_allow}
+
+
+class PrivateEngine(TypedDict):
+    """The settings of the private engine, without their prefix."""
+
+    config: str
+    idle: float
+    allow: tuple[str, ...]
 
 
 TABLES = ("contract", "budget", "changes")

@@ -82,9 +82,7 @@ class Checks:
                 workdir,
                 self.paths,
                 os.environ,
-                config=self.settings.engine_config,
-                idle=self.settings.engine_idle,
-                allow=self.settings.engine_allow,
+                **self.settings.private_engine,
             ) as ready:
                 command = self.choice.engine.build_command(replace(ready.job, request=request))
                 done = process.run(command, timeout=TIMEOUT if self.insist else AUTO_TIMEOUT)

@@ -73,6 +73,12 @@ class Past:
                 )
         return found
 
+    def seconds(self, dockerfile: Dockerfile) -> Mapping[int, float]:
+        """The same by the instruction's first line, of those whose seconds are known."""
+        measured = self.of(dockerfile)
+        found = ((i.start, measured[i.index].seconds) for i in dockerfile.instructions if i.index in measured)
+        return {line: seconds for line, seconds in found if seconds is not None}
+
 
 def _steps(steps: Iterable[StepTiming]) -> Mapping[str, _Step]:
     """By their text; of a step in several platforms the largest layer, of equal steps in one file none."""

@@ -123,9 +123,7 @@ class Session:
             self.workdir,
             self.paths,
             self.environ,
-            config=settings.engine_config,
-            idle=settings.engine_idle,
-            allow=settings.engine_allow,
+            **settings.private_engine,
             credentials=found.caches.credentials,
         ) as ready:
             so_far.engine_version = ready.version

@@ -143,9 +143,7 @@ class Session:
             self.workdir,
             self.paths,
             self.environ,
-            config=self.settings.engine_config,
-            idle=self.settings.engine_idle,
-            allow=self.settings.engine_allow,
+            **self.settings.private_engine,
         ) as ready:
             yield choice, ready
 
@@ -159,9 +157,7 @@ class Session:
         others = {name: self._with_argument(ready, request, name) for name in self._arguments(dockerfile)}
         asked = time.monotonic()
         files = trees(graph_and_keys(*texts)[0], request, self.paths, keep_modes=self.settings.keep_modes)
-        measured = Past(self.paths.history).of(dockerfile) if self.promises.budget.changes else {}
-        found = {i.start: measured[i.index].seconds for i in dockerfile.instructions if i.index in measured}
-        seconds = {line: value for line, value in found.items() if value is not None}
+        seconds = Past(self.paths.history).seconds(dockerfile) if self.promises.budget.changes else {}
 
         def seen(platform: str, which: slice) -> _Seen:
             graph, keys = graph_and_keys(*texts[which])

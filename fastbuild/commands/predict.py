@@ -85,9 +85,14 @@ def _predict(
     )
     request = caches.request
     with prepare.ready(
-        choice, request, workdir, paths, environ, config=settings.engine_config, idle=settings.engine_idle,
-        allow=settings.engine_allow, credentials=caches.credentials,
-    ) as ready:  # fmt: skip
+        choice,
+        request,
+        workdir,
+        paths,
+        environ,
+        **settings.private_engine,
+        credentials=caches.credentials,
+    ) as ready:
         foreseen = foresee(ready, request, paths, environ, caches.credentials, keep_modes=settings.keep_modes)
     steps = foreseen.steps
     if len(request.platforms) > 1:  # as in a build's table, where the platforms of one line stand together
@@ -120,6 +125,5 @@ def _expected(steps: Sequence[ForeseenStep], request: BuildRequest, paths: Paths
         dockerfile = parse(decode(Path(request.file or "").read_bytes()))
     except (OSError, DockerfileSyntax):
         return [None] * len(steps)
-    measured = Past(paths.history).of(dockerfile)
-    by_line = {i.start: measured[i.index].seconds for i in dockerfile.instructions if i.index in measured}
+    by_line = Past(paths.history).seconds(dockerfile)
     return [by_line.get(step.line or 0) for step in steps]

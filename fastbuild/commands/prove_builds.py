@@ -198,9 +198,7 @@ class _Proving:
                 workdir,
                 self.paths,
                 self.environ,
-                config=self.settings.engine_config,
-                idle=self.settings.engine_idle,
-                allow=self.settings.engine_allow,
+                **self.settings.private_engine,
             ) as ready:
                 bench = Bench(
                     engine=self.choice.engine,
