@@ -1,8 +1,10 @@
 """How long `fastbuild replay` takes: `python -m benchmarks.replay [--files N] [--commits N] [--rounds N]`.
 
 A repository with a realistic history is generated, always the same one, and its last 100 commits are
-replayed: the first time nothing is known, later ones find the digests of blobs on disk. Results are kept in
-`results/replay.json` and `results/replay.md`.
+replayed: the first time nothing is known, later ones find the digests of blobs on disk. With
+`--real [SAMPLE…]` sample applications are replayed and built instead (`benchmarks/replay_real.py`).
+Results are kept in `results/replay.json` and `results/replay.md`; each half keeps the other's, and what is
+written by hand below the page's last rule stays.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from benchmarks import replay_real
 from benchmarks.overhead import compiled, fastbuild
 from benchmarks.samples import machine
 from fastbuild.engines.toolchain import VERSION
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 RESULTS = Path(__file__).with_name("results")
+HAND = "\n---\n"
 START = 1_704_096_000  # the first commit, seconds since 1970
 WHO = "A Developer <developer@example.com>"
 FIRST = """\
@@ -133,6 +137,7 @@ def measure(files: int, commits: int, rounds: int) -> dict[str, Any]:
         with place.runner(FASTBUILD_ENGINE="private") as runner:
             env = compiled(runner.env)
             _timed(env, root, 1)  # starts the engine and resolves the base image
+            found: dict[str, Any] = {}
             samples: dict[str, list[dict[str, float]]] = {"first": [], "again": [], "one commit": []}
             for _ in range(rounds):
                 for file in (Path(env["XDG_CACHE_HOME"]) / "fastbuild/blobs").glob("*"):
@@ -168,14 +173,23 @@ def _timed(env: dict[str, str], root: Path, commits: int) -> tuple[dict[str, flo
 def write(result: dict[str, Any], folder: Path) -> None:
     folder.mkdir(exist_ok=True)
     (folder / "replay.json").write_text(json.dumps({"version": 1, **result}, indent=1) + "\n")
+    page = folder / "replay.md"
+    _, rule, hand = (page.read_text() if page.exists() else "").rpartition(HAND)
+    text = ["# Replays of histories", ""]
+    text += _speed(result) if "samples" in result else []
+    text += replay_real.page(result["real"]) if result.get("real") else []
+    page.write_text("\n".join(text) + (rule + hand if rule else ""))
+
+
+def _speed(result: dict[str, Any]) -> list[str]:
     rows = []
     for name, samples in result["samples"].items():
         seconds = statistics.median(sample["seconds"] for sample in samples)
         cpu = statistics.median(sample["cpu"] for sample in samples)
         rows.append(f"| {name} | {seconds:.2f} | {cpu:.2f} |")
     where = result["machine"]
-    text = [
-        "# How long a replay takes",
+    return [
+        "## How long a replay takes",
         "",
         f"The last {result['commits']} commits of a generated repository with {result['files']:,} files, for "
         f"{len(result['columns'])} Dockerfiles each; medians of {len(result['samples']['first'])} rounds. "
@@ -191,7 +205,13 @@ def write(result: dict[str, Any], folder: Path) -> None:
         "engine's graphs (one for each distinct Dockerfile text) and one commit take.",
         "",
     ]
-    (folder / "replay.md").write_text("\n".join(text))
+
+
+def kept(folder: Path) -> dict[str, Any]:
+    """The results so far."""
+    file = folder / "replay.json"
+    found: dict[str, Any] = json.loads(file.read_text()) if file.exists() else {}
+    return found
 
 
 def main() -> None:
@@ -200,8 +220,17 @@ def main() -> None:
     parser.add_argument("--commits", type=int, default=100)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--results", type=Path, default=RESULTS, help="where to write [benchmarks/results]")
+    parser.add_argument(
+        "--real", nargs="*", metavar="SAMPLE", help="build sample applications for comparison [all]"
+    )
     options = parser.parse_args()
-    write(measure(options.files, options.commits, options.rounds), options.results)
+    result = kept(options.results)
+    if options.real is None:
+        taken = measure(options.files, options.commits, options.rounds)
+        write({**result, **taken}, options.results)
+        return
+    runs = result.setdefault("real", {})
+    replay_real.run(runs, lambda: write(result, options.results), options.real)
 
 
 if __name__ == "__main__":

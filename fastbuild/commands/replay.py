@@ -46,12 +46,22 @@ TODAY, AS_WAS, REORDERED = "today's file", "as it was", "reordered"
 @click.command("replay", cls=DockerCommand)
 @click.argument("context", metavar="PATH")
 @docker_options
-@click.option("--commits", metavar="N", type=click.IntRange(min=1), default=50, show_default=True)
+@click.option(
+    "--commits",
+    metavar="N",
+    type=click.IntRange(min=1),
+    default=50,
+    show_default=True,
+    help="How many of the newest commits.",
+)
 @click.option("--ref", default="HEAD", show_default=True, help="The branch, tag or commit to end with.")
 @click.option("--dockerfile", "others", multiple=True, metavar="FILE", help="Replay this Dockerfile, too.")
 @click.option("--reordered", is_flag=True, help="Replay the order that `fastbuild reorder` proposes, too.")
 @click.option(
-    "--real", metavar="K", type=click.IntRange(min=2), help="Build K of the commits for comparison."
+    "--real",
+    metavar="K",
+    type=click.IntRange(min=2),
+    help="Build the newest K commits, too, and compare (the first is cold).",
 )
 @click.option("--engine", help="buildctl or private (default: the first there is).")
 @click.option("--engine-config", help="A buildkitd.toml for the private engine.")
@@ -114,6 +124,8 @@ class _Session:
         request = replace(request.without_results(), call="build")
         place = Place.of(Path(request.context))
         choice = detect.choose_for(request, self.settings.engine, self.environ, paths)
+        if asked.real is not None and choice.name != "private":
+            raise UsageError("--real needs the private engine", fix="add --engine private")
         history = History(place, asked.ref, asked.commits + 1, self._digests(place, paths))
         try:
             return self._replay(request, asked, choice, paths, history)
@@ -136,9 +148,13 @@ class _Session:
             )
         variants, notes = self._variants(request, asked, history.place)
         ready = prepare.ready(
-            choice, request, self.folder, paths, self.environ, config=self.settings.engine_config,
-            idle=self.settings.engine_idle, allow=self.settings.engine_allow,
-        )  # fmt: skip
+            choice,
+            request,
+            self.folder,
+            paths,
+            self.environ,
+            **self.settings.private_engine,
+        )
         with ready as engine:
             plans = Plans(engine.job, request, self.folder, known_seconds(request, paths))
             others = self._others(request, paths)
@@ -163,9 +179,9 @@ class _Session:
         self, history: History, variant: Variant, plans: Plans, others: Mapping[str, Files]
     ) -> report.Column:
         count = len(history.commits)
-        self.progress.begin(variant.name, count)
+        self.progress.begin(variant.name, count - 1)  # the first one is built, not counted
         found = []
-        for number, each in enumerate(replaying(moments(history, variant, plans, others, range(count))), 1):
+        for number, each in enumerate(replaying(moments(history, variant, plans, others, range(count)))):
             found.append(each)
             self.progress.at(number)
         return report.Column(name=variant.name, replayed=tuple(found[1:]))

@@ -42,13 +42,19 @@ class Progress:
         if not self._is_terminal or (now - self._drawn < EVERY and number < self._count):
             return
         self._drawn = now
+        self._draw(number)
+
+    def _draw(self, number: int) -> None:
         full = WIDTH * number // self._count
         self._write(f"\r{self._name}: [{'#' * full}{'.' * (WIDTH - full)}] {number}/{self._count}\x1b[K")
 
-    def say(self, text: str) -> None:
-        """One line that stays."""
-        self._clear()
-        self._write(f"{text}\n")
+    def building(self, name: str, number: int, count: int) -> None:
+        """A commit's build, the one of that number of `count`, begins."""
+        if self._is_terminal:
+            self._name, self._count = f"building {name}", count
+            self._draw(number - 1)
+        else:
+            self._write(f"replay: building {name} ({number}/{count})\n")
 
     def _clear(self) -> None:
         if self._is_terminal:

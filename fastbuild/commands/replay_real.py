@@ -1,5 +1,6 @@
 """Some commits of a replay, built for real: what was foreseen against what happened.
 
+The newest commits are built, one after the other, for a commit's own price shows only on its parent's cache.
 The engine is a private one with an empty store, started for this and removed with it. Each commit is checked
 out into a directory of its own, as today's Dockerfile builds it. The first build is cold: it tells the
 seconds of steps that no recorded build has measured, and is left out of the comparison of seconds.
@@ -15,8 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fastbuild.commands.build_verdict import failure
-from fastbuild.errors import BuildFailed, UsageError
-from fastbuild.explain.replay import Moment, replay
+from fastbuild.errors import BuildFailed
+from fastbuild.explain.replay import replay
 from fastbuild.explain.replay_sums import spearman
 from fastbuild.git.checkout import check_out
 from fastbuild.paths import TEMPORARY
@@ -25,7 +26,7 @@ from fastbuild.pipeline.attempt import Bench
 from fastbuild.pipeline.replay import moments
 from fastbuild.pipeline.run import build
 from fastbuild.progress.timings import HITS, Status
-from fastbuild.reports.replay import Real, Sample
+from fastbuild.reports.replay_real import Real, Sample
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -62,21 +63,33 @@ class Sampling:
     def run(
         self, history: History, variant: Variant, plans: Plans, others: Mapping[str, Files], count: int
     ) -> Real:
-        """Build `count` commits, evenly spread, oldest first. Raises what builds raise."""
-        if self.choice.name != "private":
-            raise UsageError("--real needs the private engine", fix="add --engine private")
+        """Build the newest `count` commits, oldest first, but for those that can't be built.
+
+        Raises what builds raise; BuildFailed only for the first one. A later one that fails ends the series,
+        for what it leaves in the cache was not foreseen.
+        """
         bare = replace(variant, cloned=False)
-        numbers = evenly(len(history.commits), count)
-        found = list(moments(history, bare, plans, others, numbers))
-        able = [(n, each) for n, each in zip(numbers, found, strict=True) if isinstance(each, Moment)]
-        foreseen = replay([each for _, each in able])
+        numbers = range(max(0, len(history.commits) - count), len(history.commits))
+        found = replay(list(moments(history, bare, plans, others, numbers)))
+        kept = [(n, each) for n, each in zip(numbers, found, strict=True) if not each.problem]
+        names = {number: history.commits[number].id[:9] for number in numbers}
+        notes = [
+            f"not built: {names[n]}: {each.problem}"
+            for n, each in zip(numbers, found, strict=True)
+            if each.problem
+        ]
         timings: list[BuildTiming] = []
-        kept = [(n, each) for (n, _), each in zip(able, foreseen, strict=True) if not each.problem]
         with self._fresh() as ready:
             for place, (number, _) in enumerate(kept, 1):
-                self.progress.say(f"replay: building {history.commits[number].id[:9]} ({place}/{len(kept)})")
-                timings.append(self._build(history, bare, number, ready))
-        return compared(history, kept, timings)
+                self.progress.building(names[number], place, len(kept))
+                try:
+                    timings.append(self._build(history, bare, number, ready))
+                except BuildFailed as error:
+                    if not timings:
+                        raise
+                    notes.append(f"ended at {names[number]}, which can't be built: {last_line(error)}")
+                    break
+        return compared(history, kept[: len(timings)], timings, notes)
 
     @contextmanager
     def _fresh(self) -> Iterator[Ready]:
@@ -147,26 +160,26 @@ def _lend_engine(data: Path, own: Path) -> None:
             (own / entry.name).symlink_to(entry)
 
 
-def evenly(count: int, wanted: int) -> list[int]:
-    """`wanted` of the numbers below `count`, evenly spread, with the first and the last."""
-    if wanted >= count:
-        return list(range(count))
-    return sorted({round(place * (count - 1) / (wanted - 1)) for place in range(wanted)})
-
-
 def compared(
-    history: History, foreseen: Sequence[tuple[int, Replayed]], timings: Sequence[BuildTiming]
+    history: History,
+    foreseen: Sequence[tuple[int, Replayed]],
+    timings: Sequence[BuildTiming],
+    notes: Sequence[str] = (),
 ) -> Real:
-    """Foreseen and measured, commit by commit."""
+    """Foreseen and measured, commit by commit. Seconds are ranked in tenths, as they are shown: what is
+    smaller is noise of the machine."""
     cold = {_place(step): step.execute for step in timings[0].steps} if timings else {}
     samples = tuple(
         _sample(history, number, each, timing, cold)
         for (number, each), timing in zip(foreseen, timings, strict=True)
     )
-    rest = samples[1:]
+    predicted = [round(each.predicted, 1) for each in samples[1:]]
+    measured = [round(each.measured, 1) for each in samples[1:]]
     return Real(
         samples=samples,
-        spearman=spearman([each.predicted for each in rest], [each.measured for each in rest]),
+        spearman=spearman(predicted, measured),
+        limit=spearman(sorted(predicted), sorted(measured)),
+        notes=tuple(notes),
     )
 
 
@@ -187,9 +200,16 @@ def _sample(
         agreed=len(decided) - len(wrong),
         undecided=len(counted) - len(decided),
         predicted=sum(_seconds(rerun.instruction, cold) for rerun in foreseen.reruns if rerun.certain),
+        perhaps=sum(_seconds(rerun.instruction, cold) for rerun in foreseen.reruns if not rerun.certain),
         measured=sum(step.execute for step in counted if step.status is Status.RAN),
         differences=tuple(_difference(step) for step in wrong),
     )
+
+
+def last_line(error: BuildFailed) -> str:
+    """The end of what the engine said, which names the instruction and its fault."""
+    lines = [line for line in str(error).splitlines() if line.strip()]
+    return lines[-1].strip() if lines else "no reason was given"
 
 
 def _seconds(instruction: Instruction, cold: Mapping[tuple[str, str, int], float]) -> float:

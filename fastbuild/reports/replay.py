@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from fastbuild.explain.replay_sums import totals, worst
 from fastbuild.reports import words
+from fastbuild.reports.replay_real import real_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from fastbuild.explain.replay import Replayed
     from fastbuild.explain.replay_sums import Invalidated, Totals
     from fastbuild.git.commits import Commit
+    from fastbuild.reports.replay_real import Real
 
 WORST = 5
 INSTRUCTIONS = 5
@@ -27,34 +29,6 @@ class Column:
 
     name: str
     replayed: tuple[Replayed, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sample:
-    """One commit that was built for real. Hits are counted over steps whose outcome was foreseen; seconds are
-    those of executed steps."""
-
-    commit: Commit
-    steps: int
-    agreed: int
-    undecided: int
-    predicted: float
-    measured: float
-    differences: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Real:
-    """Builds of sampled commits, the first one cold. `spearman` is of the others' seconds; None: too few."""
-
-    samples: tuple[Sample, ...]
-    spearman: float | None
-
-    @property
-    def agreement(self) -> float:
-        """The share of steps that did what was foreseen."""
-        steps = sum(each.steps for each in self.samples)
-        return sum(each.agreed for each in self.samples) / steps if steps else 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,12 +60,22 @@ def _blocks(replay: Replay) -> Iterator[str]:
         yield f"{label:<22}" + "".join(
             f"  {cell:>{width}}" for cell, width in zip(cells, widths, strict=True)
         )
-    for column, sum_ in zip(replay.columns, sums, strict=True):
-        yield from _column_text(replay, column, sum_)
+    for place, (column, sum_) in enumerate(zip(replay.columns, sums, strict=True)):
+        same = _same(replay.columns, place)
+        if same:
+            yield from ("", f"{words.one_line(column.name)}: the same as {words.one_line(same)}")
+        else:
+            yield from _column_text(replay, column, sum_)
     if replay.real is not None:
         yield ""
-        yield from _real_text(replay.real)
+        yield from real_text(replay.real)
     yield from ("", *replay.notes) if replay.notes else ()
+
+
+def _same(columns: Sequence[Column], place: int) -> str:
+    """The name of the first column with the same reruns in all commits; empty if there is none."""
+    own = columns[place].replayed
+    return next((each.name for each in columns[:place] if each.replayed == own), "")
 
 
 def _rows(sums: Sequence[Totals]) -> Iterator[tuple[str, list[str]]]:
@@ -120,8 +104,9 @@ def _column_text(replay: Replay, column: Column, sum_: Totals) -> Iterator[str]:
         commit, each = replay.commits[place], column.replayed[place]
         subject = words.cut(words.one_line(commit.subject), 40)
         ran = sum(rerun.certain for rerun in each.reruns)
+        steps = words.plural(ran, "step")
         first = words.cut(words.one_line(each.reruns[0].root.text), 40)
-        yield f"  {commit.id[:9]}  {words.seconds(each.seconds):>12}  {ran:>3} steps  {subject:<40}  {first}"
+        yield f"  {commit.id[:9]}  {words.seconds(each.seconds):>12}  {steps:>9}  {subject:<40}  {first}"
     if sum_.invalidated:
         yield f"{name}: what starts rebuilds"
     for cause in sum_.invalidated[:INSTRUCTIONS]:
@@ -140,19 +125,6 @@ def _blame(each: Invalidated) -> str:
     return f"{text}{': ' + files if files else ''}{f' and {more} more' if more > 0 else ''}"
 
 
-def _real_text(real: Real) -> Iterator[str]:
-    yield "built for real      steps  as predicted   predicted    measured"
-    for each in real.samples:
-        told = f"{each.agreed}/{each.steps}"
-        yield (
-            f"  {each.commit.id[:9]}{each.steps + each.undecided:>14}{told:>14}"
-            f"{words.seconds(each.predicted):>12}{words.seconds(each.measured):>12}"
-        )
-        yield from (f"    {words.one_line(each)}" for each in each.differences)
-    rank = "too few builds" if real.spearman is None else f"{real.spearman:.2f}"
-    yield f"steps as predicted: {100 * real.agreement:.1f} % · Spearman of seconds: {rank}"
-
-
 def render_markdown(replay: Replay) -> str:
     """The same as Markdown tables; no trailing newline."""
     names = [_cell(column.name) for column in replay.columns]
@@ -164,13 +136,16 @@ def render_markdown(replay: Replay) -> str:
     ]
     sums = [totals(column.replayed) for column in replay.columns]
     lines += [f"| {label} |" + "".join(f" {cell} |" for cell in cells) for label, cells in _rows(sums)]
-    for name, sum_ in zip(names, sums, strict=True):
+    for place, (name, sum_) in enumerate(zip(names, sums, strict=True)):
+        if same := _same(replay.columns, place):
+            lines += ["", f"{name}: the same as {_cell(same)}"]
+            continue
         lines += ["", f"| {name}: what starts rebuilds | times | seconds | files |", "|---|---:|---:|---|"]
         for each in sum_.invalidated[:INSTRUCTIONS]:
             files = ", ".join(f"{_cell(path)} ({count})" for path, count in each.files[:FILES])
             lines.append(f"| {_cell(each.text)} | {each.times} | {each.seconds:.1f} | {files} |")
     if replay.real is not None:
-        lines += ["", "```", *_real_text(replay.real), "```"]
+        lines += ["", "```", *real_text(replay.real), "```"]
     lines += ["", *(f"{_cell(note)}\n" for note in replay.notes)]
     return "\n".join(lines).rstrip("\n")
 

@@ -9,7 +9,8 @@ from fastbuild.reports.replay import WORST
 
 if TYPE_CHECKING:
     from fastbuild.explain.replay import Replayed, Rerun
-    from fastbuild.reports.replay import Column, Real, Replay
+    from fastbuild.reports.replay import Column, Replay
+    from fastbuild.reports.replay_real import Real
 
 VERSION = 1
 
@@ -77,7 +78,9 @@ def _rerun_json(rerun: Rerun) -> dict[str, Any]:
 def _real_json(real: Real) -> dict[str, Any]:
     return {
         "agreement": round(real.agreement, 4),
-        "spearman": None if real.spearman is None else round(real.spearman, 4),
+        "spearman": _rounded(real.spearman),
+        "spearman_limit": _rounded(real.limit),
+        "notes": list(real.notes),
         "builds": [
             {
                 "commit": each.commit.id,
@@ -85,9 +88,14 @@ def _real_json(real: Real) -> dict[str, Any]:
                 "agreed": each.agreed,
                 "undecided": each.undecided,
                 "predicted": round(each.predicted, 3),
+                "maybe_seconds": round(each.perhaps, 3),
                 "measured": round(each.measured, 3),
                 "differences": list(each.differences),
             }
             for each in real.samples
         ],
     }
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 4)

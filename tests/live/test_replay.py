@@ -13,9 +13,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.git.repositories import commit, git, repository
+from tests.lab.languages import add_languages, families_of
 from tests.live.builds import command, fastbuild
+from tests.samples import SAMPLES, lay_out
 
 if TYPE_CHECKING:
+    from tests.lab.lab import Lab
     from tests.lab.runner import Runner
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(900)]
@@ -86,6 +89,43 @@ def test_a_build_of_stages_is_foreseen_but_for_what_only_building_tells(warm: Ru
     assert found["real"]["agreement"] == 1.0
     assert sum(each["undecided"] for each in found["real"]["builds"]) > 0
     assert found["columns"][0]["maybe_seconds"] > 0
+
+
+def test_an_application_that_installs_packages_runs_what_was_foreseen(lab: Lab, tmp_path: Path) -> None:
+    (sample,) = (each for each in SAMPLES if each.name == "express-links")
+    add_languages(
+        lab.registry_server, lab.tools, families_of((sample.folder / "Dockerfile.good").read_text())
+    )
+    root = lay_out(sample, "good", tmp_path / "app", commits=10)  # the ninth changes what is installed
+    with lab.runner() as runner:
+        real = replayed(runner, root, "--commits=9", "--real=10")["real"]
+    assert [each["differences"] for each in real["builds"]] == [[]] * 10
+    assert [each["undecided"] for each in real["builds"]] == [0] * 10
+    dear = [each["predicted"] for each in real["builds"]]
+    assert real["builds"][8]["measured"] > 0.5
+    assert dear[8] == max(dear[1:]) > 10 * sorted(dear)[4]
+
+
+def test_a_commit_that_fails_ends_the_series_and_what_was_built_is_compared(
+    warm: Runner, tmp_path: Path
+) -> None:
+    root = repository(tmp_path / "app")
+    (root / "Dockerfile").write_text("FROM busybox:latest\nCOPY . /app\nRUN sh /app/run\n")
+    (root / ".dockerignore").write_text(".git\n")
+    for number, text in enumerate(("true", "true # again", "exit 7", "true # at last")):
+        (root / "run").write_text(text)
+        commit(root, f"commit {number}")
+    real = replayed(warm, root, "--real=4")["real"]
+    assert [each["differences"] for each in real["builds"]] == [[], []]
+    assert "7" in real["notes"][0]
+    assert "can't be built" in real["notes"][0]
+    git(root, "reset", "-q", "--hard", "HEAD~1")
+    done = fastbuild(warm, "replay", "--engine=private", "--real=2", str(root))
+    assert done.returncode == 0
+    git(root, "commit", "-q", "--allow-empty", "-m", "nothing new")
+    done = fastbuild(warm, "replay", "--engine=private", "--real=2", str(root))
+    assert done.returncode == 1
+    assert b"can't be built" in done.stderr
 
 
 def test_each_commit_names_the_files_and_the_instruction_to_blame(warm: Runner, tmp_path: Path) -> None:
@@ -265,6 +305,6 @@ def test_a_terminal_gets_a_bar_that_is_gone_at_the_end(warm: Runner, tmp_path: P
     shown = os.read(ours, 1 << 16)
     os.close(ours)
     assert done.returncode == 0
-    assert b"11/11" in shown
+    assert b"10/10" in shown
     assert shown.endswith(b"\r\x1b[K")
     assert b"| mean |" in done.stdout
