@@ -139,7 +139,7 @@ def test_write_writes_what_was_proposed_and_then_there_is_nothing_left(
     assert names == ["Dockerfile", "README.md", "app.py", "requirements.txt"]
     again = fastbuild(warm, "reorder", str(context), "--write", "--check")
     assert again.returncode == 0
-    assert b"no better order found" in again.stdout
+    assert b"no better order found" in b" ".join(again.stdout.split())  # a long path wraps it
     assert again.stderr == b""
 
 

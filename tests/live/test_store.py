@@ -181,7 +181,10 @@ def test_reading_while_the_engine_builds_neither_fails_nor_disturbs(
 
 
 def test_a_manifest_has_the_records_and_links_that_the_engine_reads_from_it(engine: DebugDaemon) -> None:
-    """Manifests that BuildKit doesn't write itself, whose records it joins in reading."""
+    """Manifests that BuildKit doesn't write itself, whose records it joins in reading.
+
+    Which of several records the others are joined into is left to the order of a Go map: one of its readings.
+    """
     digests = [f"sha256:{letter * 64}" for letter in "0123456789"]
     roots = [{"digest": digest} for digest in digests[:4]]
     for links in ([[0], [0, 1], [2]], [[1], [2], [0, 1, 2]], [[0], [0], [3, 0]], [[3, 2], [2, 1], [1, 0]]):
@@ -191,7 +194,8 @@ def test_a_manifest_has_the_records_and_links_that_the_engine_reads_from_it(engi
         records += [{"digest": digests[6], "inputs": [[{"link": 6}], [{"link": 3, "selector": "s"}]]}]
         records += [{"digest": digests[7], "inputs": [[{"link": 8}, {"link": 9}]]}]
         text = json.dumps({"records": records}).encode()
-        assert of_reader(read_manifest(text, "a")) == of_engine(loaded(engine, text)), links
+        ours = of_reader(read_manifest(text, "a"))
+        assert any(ours == of_engine(loaded(engine, text)) for _ in range(30)), links
 
 
 def test_the_reader_finds_every_bucket_of_a_large_store(engine: DebugDaemon, tmp_path: Path) -> None:
