@@ -114,13 +114,17 @@ def _edge(pairs: _Pairs, i: int, j: int) -> Edge | None:
 
 
 def _link_doubts(pairs: _Pairs, i: int, j: int) -> Iterator[str]:
-    """Why paths that look different may still be one: a link that one of the two steps may go through."""
+    """Why paths that look different may still be one: a link that one of the two steps may go through.
+
+    One that is left between the two is nothing to the first, if that has to stay before it.
+    """
     nodes = pairs.nodes
     for k, node in enumerate((*nodes[:j], *pairs.above)):
         if k == i or not node.opaque:
             continue
         through = node.writes
-        if node.unknown or any(_goes_through(each, through) for each in (nodes[i], nodes[j])):
+        both = (nodes[j],) if i < k < j and (i, k) in pairs.known else (nodes[i], nodes[j])
+        if node.unknown or any(_goes_through(each, through) for each in both):
             yield f"line {node.line} may leave a symbolic link, and two paths may then be one"
             return
 
