@@ -11,15 +11,16 @@ from fastbuild.reorder.effects import Trust
 from fastbuild.reorder.plan import best_order, expected
 from fastbuild.reorder.rewrite import reordered, with_lines
 from fastbuild.reorder.split import splits
+from fastbuild.reorder.stamps import parted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from fastbuild.analysis.subject import Subject
-    from fastbuild.dockerfile.model import Instruction
     from fastbuild.reorder.constraints import Edge, Graph
     from fastbuild.reorder.cost import Costs
     from fastbuild.reorder.plan import Item
+    from fastbuild.reorder.stamps import Parted
 
 LEAST = 0.5
 """Seconds per commit that a stage's new order must save to be proposed, and the share of them below."""
@@ -63,7 +64,8 @@ class PlannedStep:
 class StagePlan:
     """The new order of one stage. `now` and `after` are expected seconds per commit.
 
-    `doubts` are the reasons why the order needs a proof; empty if the model vouches for it.
+    `doubts` are the reasons why the order needs a proof; empty if the model vouches for it. `parted` are
+    instructions that became two.
     """
 
     index: int
@@ -77,6 +79,7 @@ class StagePlan:
     """Positions in `graph.nodes`, in their new order."""
     doubts: tuple[str, ...] = ()
     exact: bool = True
+    parted: tuple[Parted, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,23 +145,30 @@ def _total(subject: Subject, costs: Costs) -> float:
 
 def _improve(subject: Subject, index: int, costs: Costs, trust: Trust) -> tuple[StagePlan | None, str]:
     """The plan for one stage and the text with it; None if nothing is worth it."""
-    source = subject.dockerfile.source
     first = graph(subject, index)
     now = _cost(first, subject, costs, range(len(first.nodes)))
-    added = splits(first)
-    text = source
-    if added:
-        text = with_lines(subject.dockerfile, _by_instruction(added))
-    plan = _planned(_again(subject, text), index, costs, trust)
-    if added:
-        useful = _useful(plan, {line for split in added for line in split.lines})
-        text = with_lines(subject.dockerfile, _only(_by_instruction(added), useful))
-        plan = _planned(_again(subject, text), index, costs, trust)
+    plan, text = _best(subject, index, costs, trust)
+    parted_text, parts = parted(subject.dockerfile, index)
+    if parts:
+        other, other_text = _best(_again(subject, parted_text), index, costs, trust)
+        if _worth(plan.after, other.after):
+            plan, text = replace(other, parted=parts), other_text
     if not _worth(now, plan.after) or plan.order == tuple(range(len(plan.order))):
-        return None, source
-    split_text = _again(subject, text).dockerfile
+        return None, subject.dockerfile.source
     indices = [plan.graph.nodes[at].instruction.index for at in plan.order]
-    return replace(plan, now=now), reordered(split_text, indices)
+    return replace(plan, now=now), reordered(_again(subject, text).dockerfile, indices)
+
+
+def _best(subject: Subject, index: int, costs: Costs, trust: Trust) -> tuple[StagePlan, str]:
+    """The best order of one stage, and the text in the old order with the lines that it adds."""
+    added = splits(graph(subject, index))
+    if not added:
+        return _planned(subject, index, costs, trust), subject.dockerfile.source
+    text = with_lines(subject.dockerfile, _by_instruction(added))
+    plan = _planned(_again(subject, text), index, costs, trust)
+    useful = _useful(plan, {line for split in added for line in split.lines})
+    text = with_lines(subject.dockerfile, _only(_by_instruction(added), useful))
+    return _planned(_again(subject, text), index, costs, trust), text
 
 
 def _worth(now: float, after: float) -> bool:
@@ -288,20 +298,19 @@ def _kept(order: Sequence[int]) -> set[int]:
 
 def _with_lines_of(plan: StagePlan, original: Subject) -> StagePlan:
     """Line numbers of the original; None for what was added."""
-    lines: dict[str, list[Instruction]] = {}
+    lines: dict[str, list[int]] = {}
     for instruction in original.dockerfile.stages[plan.index].body:
-        lines.setdefault(instruction.text, []).append(instruction)
+        lines.setdefault(instruction.text, []).append(instruction.start)
+    for each in plan.parted:
+        for part in each.parts:
+            lines.setdefault(part.text, []).append(lines[each.whole.text][0])
     steps = []
     for step in plan.steps:
-        freed = tuple(replace(each, line=_line_of(each.text, original, plan)) for each in step.freed)
+        freed = tuple(replace(each, line=next(iter(lines.get(each.text, ())), 0)) for each in step.freed)
+        steps.append(replace(step, freed=freed))
+    for at, step in enumerate(steps):
         if known := lines.get(step.text):
-            steps.append(replace(step, line=known.pop(0).start, freed=freed))
+            steps[at] = replace(step, line=known.pop(0))
         else:
-            steps.append(replace(step, line=None, share_now=None, moved=False))
+            steps[at] = replace(step, line=None, share_now=None, moved=False)
     return replace(plan, steps=tuple(steps))
-
-
-def _line_of(text: str, original: Subject, plan: StagePlan) -> int:
-    """An instruction's line in the original, 0 for an added one."""
-    body = original.dockerfile.stages[plan.index].body
-    return next((each.start for each in body if each.text == text), 0)

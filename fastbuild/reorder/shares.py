@@ -115,12 +115,21 @@ def _covering(source: str) -> re.Pattern[str]:
     return re.compile(f"(?:{go_pattern(clean).pattern})(?:/|$)" if clean else "")
 
 
+def named(value: str | None) -> list[str]:
+    """The variables that a value names."""
+    return re.findall(r"\$\{?(\w+)", value or "")
+
+
+def is_stamped(name: str, value: str | None) -> bool:
+    """Whether a variable's value names the commit, the build or its date, and so changes with each."""
+    return any(is_stamp(each) for each in (name, *named(value)))
+
+
 def _variable_bits(step: Step, commits: Commits) -> int:
     """A value that names the commit changes with each, a version that CI gives with every tenth."""
     bits = 0
     for name, value in step.instruction.pairs():
-        named = (name, *re.findall(r"\$\{?(\w+)", value or ""))
-        if any(is_stamp(each) for each in named):
+        if is_stamped(name, value):
             return commits.all
         given = value is None or _PLACEHOLDER.fullmatch(value)
         if step.keyword == "ARG" and _VERSION.fullmatch(name) and given:

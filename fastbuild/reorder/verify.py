@@ -6,6 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from fastbuild.dockerfile.parse import parse
+from fastbuild.reorder.stamps import fault
 
 if TYPE_CHECKING:
     from fastbuild.reorder.propose import Proposal
@@ -14,17 +15,22 @@ if TYPE_CHECKING:
 def problem(proposal: Proposal) -> str:
     """What is wrong with a proposal's text; empty if nothing is.
 
-    It must parse, hold the same instructions with their comments and added COPY lines only, stage by stage,
-    and
-    keep every edge of the plan that the model insists on.
+    It must parse, hold the same instructions with their comments, or what they were parted into, and added
+    COPY lines only, stage by stage, and keep every edge of the plan that the model insists on.
     """
     before, after = parse(proposal.original), parse(proposal.text)
     if len(before.stages) != len(after.stages):
         return "the number of stages changed"
     added = {step.text for plan in proposal.stages for step in plan.steps if step.line is None}
+    parted = {plan.index: plan.parted for plan in proposal.stages}
     for old, new in zip(before.stages, after.stages, strict=True):
-        missing = _texts(old.instructions) - _texts(new.instructions)
-        extra = _texts(new.instructions) - _texts(old.instructions)
+        expected = _texts(old.instructions)
+        for each in parted.get(old.index, ()):
+            if wrong := fault(each.whole, each.parts):
+                return f"an instruction was parted wrongly: {wrong}"
+            expected = expected - _texts((each.whole,)) + _texts(each.parts)
+        missing = expected - _texts(new.instructions)
+        extra = _texts(new.instructions) - expected
         if missing:
             return f"an instruction of stage {old.index} is missing: {next(iter(missing))[1]!r}"
         if any(text not in added or not text.startswith("COPY ") for _, text in extra):

@@ -126,7 +126,9 @@ def _setting() -> st.SearchStrategy[str]:
     names = st.sampled_from(NAMES)
     return st.one_of(
         st.tuples(names, words).map(lambda t: f"ENV {t[0]}={t[1]}"),
+        st.tuples(names, words, words).map(lambda t: f"ENV GIT_COMMIT={t[1]} {t[0]}={t[2]}"),
         st.tuples(names, words).map(lambda t: f"ARG {t[0]}={t[1]}"),
+        st.sampled_from(('RUN echo "$GIT_COMMIT" >> /seen', "ENV BUILD_ID=1 GIT_COMMIT=$A B=$BUILD_ID")),
         st.sampled_from(("WORKDIR /d", "WORKDIR e", "WORKDIR /w/x", "WORKDIR /n/$A", "USER 1000", "USER 0")),
         st.sampled_from(("LABEL x=$A", "ENV PATH=/d/e:$PATH", "CMD echo $A", "VOLUME /w")),
         st.sampled_from(("RUN adduser -D -H app", "ENV HOME=/d", 'SHELL ["/bin/sh", "-ec"]', "USER app")),

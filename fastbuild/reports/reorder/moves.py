@@ -28,6 +28,8 @@ _MEMBER = re.compile(
 NAMED = 40
 """Characters of an instruction that a reason names."""
 
+_Changing = dict[tuple[int, str], "Freed"]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
@@ -70,7 +72,7 @@ class Row:
 
 def rows(stage: StagePlan, suggestion: Suggestion) -> tuple[Row, ...]:
     """All steps of a stage in their new order."""
-    changing = {each.line: each for step in stage.steps for each in step.freed}
+    changing = {(each.line, each.text): each for step in stage.steps for each in step.freed}
     doubts = _doubts(stage)
     return tuple(
         _row(step, changing, doubts.get(at, ()), suggestion)
@@ -78,14 +80,14 @@ def rows(stage: StagePlan, suggestion: Suggestion) -> tuple[Row, ...]:
     )
 
 
-def _row(step: PlannedStep, changing: dict[int, Freed], doubts: Sequence[str], suggestion: Suggestion) -> Row:
+def _row(step: PlannedStep, changing: _Changing, doubts: Sequence[str], suggestion: Suggestion) -> Row:
     text = one_line(step.text)
     if not (step.moved or step.line is None or step.saving >= LEAST_MOVE):
         return Row(step=step, text=text)
     return Row(step=step, text=text, reason=_reason(step, changing), safety=_safety(doubts, suggestion))
 
 
-def _reason(step: PlannedStep, changing: dict[int, Freed]) -> str:
+def _reason(step: PlannedStep, changing: _Changing) -> str:
     if step.line is None:
         more = "; a member added later needs a line of its own: `fastbuild reorder --check` tells"
         return f"brings only what a RUN below it reads{more if _MEMBER.fullmatch(step.text) else ''}"
@@ -97,8 +99,8 @@ def _reason(step: PlannedStep, changing: dict[int, Freed]) -> str:
         said = [_group(each, share) for share, each in groups.items()]
         more = f", nor {len(named) - MOST_FREED} more" if len(named) > MOST_FREED else ""
         return f"no longer follows {', nor '.join(said)}{more}"
-    if step.line in changing:
-        share = percent(changing[step.line].share)
+    if (step.line, step.text) in changing:
+        share = percent(changing[step.line, step.text].share)
         return f"changes in {share} of commits: what does not need it now comes first"
     return "moved along with the others"
 
