@@ -28,7 +28,7 @@ from fastbuild.pipeline import prepare
 from fastbuild.pipeline.attempt import Bench, ignore_rules
 from fastbuild.pipeline.run import build
 from fastbuild.progress.rawjson import StepKind, StepName
-from fastbuild.progress.timings import HITS, Status
+from fastbuild.progress.timings import FOUND, Status
 from fastbuild.reports import live
 from fastbuild.reports.check import Tried
 
@@ -46,7 +46,6 @@ if TYPE_CHECKING:
     from fastbuild.request import BuildRequest
 
 _RAN = frozenset({Status.RAN, Status.FAILED})
-_FOUND = HITS | {Status.SKIPPED}
 Place = tuple[str, str, int]
 """A step's platform, stage and number: its text may hold the value of an argument."""
 _NOWHERE: Place = ("", "", 0)
@@ -128,8 +127,8 @@ class Trial:
             status, rerun = change.done.get(next(shown, _NOWHERE)), rerun_of(step, found)
             if status in _RAN:
                 ran.append(step.words)
-            passed_over = rerun is not None and status in _FOUND and not equal.isdisjoint(step.ops)
-            if passed_over or (status not in _RAN and status not in _FOUND):
+            passed_over = rerun is not None and status in FOUND and not equal.isdisjoint(step.ops)
+            if passed_over or (status not in _RAN and status not in FOUND):
                 continue  # of equal steps the engine runs one
             counted += 1
             if rerun is not None and not rerun.certain:

@@ -14,7 +14,7 @@ from fastbuild.explain.reasons import Cause, Difference, code, name, place, shor
 from fastbuild.explain.sameness import Sameness
 from fastbuild.explain.sidefile import InputKind, is_internal
 from fastbuild.explain.variables import changed_globals
-from fastbuild.progress.timings import HITS
+from fastbuild.progress.timings import FOUND, HITS
 
 if TYPE_CHECKING:
     from fastbuild.explain.sidefile import SideFile, StepInput, StepKey
@@ -246,8 +246,11 @@ class Comparison:
         step = self.now.steps[above]
         if not self._is_changed(above):
             return []
-        root = self.now.steps[self.root(above)]
+        top = self.root(above)
+        root = self.now.steps[top]
         said = f"follows from {place(root)}"
+        if root.status in FOUND:  # and so has no reason of its own
+            said += f": {self._found[top][0].sentence}"
         difference = Difference(
             cause=Cause.FOLLOWS,
             sentence=said,

@@ -14,14 +14,12 @@ from fastbuild.explain.earlier import identities, identity
 from fastbuild.explain.evidence import lost_before, unknown
 from fastbuild.explain.reasons import Cause, Difference, place, shown
 from fastbuild.explain.sidefile import InputKind
-from fastbuild.progress.timings import HITS, Status
+from fastbuild.progress.timings import FOUND
 
 if TYPE_CHECKING:
     from fastbuild.explain.differences import Comparison
     from fastbuild.explain.evidence import Evidence, Lost
     from fastbuild.explain.sidefile import SideFile, StepInput, StepKey
-
-_FOUND = HITS | {Status.SKIPPED}
 
 
 class Losses:
@@ -64,7 +62,7 @@ class Losses:
         return before, self._own(number, other, before)
 
     def _was_found(self, number: int) -> bool:
-        return self._now.steps[number].status in _FOUND
+        return self._now.steps[number].status in FOUND
 
     def _lost_from(self, root: int) -> str:
         inputs = self._now.steps[root].inputs

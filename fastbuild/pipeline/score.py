@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from fastbuild.history import Score
 from fastbuild.keys.match import Verdict
-from fastbuild.progress.timings import HITS, Status
+from fastbuild.progress.timings import FOUND, HITS, Status
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from fastbuild.progress.timings import BuildTiming, StepTiming
 
 RAN = frozenset({Status.RAN, Status.FAILED, Status.CANCELLED})
-_PASSED = HITS | {Status.SKIPPED}
 
 
 def score(steps: Sequence[ForeseenStep], timing: BuildTiming) -> Score:
@@ -42,7 +41,7 @@ def score(steps: Sequence[ForeseenStep], timing: BuildTiming) -> Score:
             continue
         elif step.verdict is Verdict.MAYBE:
             maybe += 1
-        elif _is_right(step, made.status) or (step.twins in ran and made.status in _PASSED):
+        elif _is_right(step, made.status) or (step.twins in ran and made.status in FOUND):
             right += 1
         else:
             wrong.append(f"{_named(made)}: foreseen as {step.verdict}, but {made.status}")

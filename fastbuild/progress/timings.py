@@ -34,6 +34,8 @@ class Status(StrEnum):
 
 
 HITS = frozenset({Status.HIT_LOCAL, Status.HIT_REMOTE, Status.HIT})
+FOUND = HITS | {Status.SKIPPED}
+"""What a build did not have to do again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

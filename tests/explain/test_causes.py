@@ -459,6 +459,12 @@ def test_a_step_that_hit_has_no_reason() -> None:
     assert list(reasons(now, APP)) == [MAKE]
 
 
+def test_what_follows_from_a_step_that_was_found_says_what_is_other_there() -> None:
+    now = changed(APP, files={"requirements.txt": "x"}, ran="make all")
+    followed = "follows from line 7 `COPY requirements.txt .`: `requirements.txt` changed"
+    assert reasons(now, APP)[MAKE].sentence == followed
+
+
 def test_a_hidden_value_is_never_shown_but_its_change_is() -> None:
     now = changed(APP, args={"API_TOKEN": "new-secret-value"})
     found = decided(now, changed(APP, args={"API_TOKEN": "old-secret-value"}))[INSTALL]
