@@ -155,8 +155,9 @@ class _Proving:
     def _outputs(self, archive: Path) -> tuple[Output, ...]:
         if self.choice.name == "docker":
             return ()
-        # Python has no zstd, which layers of a base may be compressed with; plain ones are read fastest.
-        attrs = {"compression": "uncompressed", "force-compression": "true"}
+        # Python has no zstd, which layers of a base may be compressed with. Plain ones are read fastest, but
+        # the engine keeps what it made: later cache exports would write them as large as they are.
+        attrs = {"compression": "gzip", "force-compression": "true"}
         return (Output("oci", (("dest", str(archive)), *attrs.items())),)
 
     def _context(self) -> str:

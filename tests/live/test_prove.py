@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -18,7 +19,7 @@ from fastbuild.paths import Paths
 from fastbuild.reorder.prove import Proof, Verdict, prove
 from fastbuild.request import BuildRequest
 from tests.live.builders import remote_builder
-from tests.live.builds import project
+from tests.live.builds import fastbuild, project
 from tests.live.started import processes, wait_until
 
 if TYPE_CHECKING:
@@ -355,6 +356,22 @@ def test_a_base_compressed_with_zstd(
     daemon.build(project(tmp_path / "base"), "--output", f"type=image,name={name},{attrs}")
     found = proof(f"FROM {name}\nRUN test -f /app.txt\n")
     assert found.verdict is Verdict.EQUIVALENT, found
+
+
+def test_a_later_cache_export_is_compressed(
+    proof: Callable[..., Proof], warm: Runner, tmp_path: Path
+) -> None:
+    """The engine keeps the layers that a proof exported, and writes them to caches as they are."""
+    context, cache = project(tmp_path / "app"), tmp_path / "cache"
+    assert proof(PLAIN, context=context).verdict is Verdict.EQUIVALENT
+    export = ("--cache-to", f"type=local,dest={cache},mode=max")
+    assert fastbuild(warm, "build", "--engine", "private", *export, str(context)).returncode == 0
+    index = json.loads((cache / "index.json").read_text())
+    blob = index["manifests"][0]["digest"].replace(":", "/")
+    layers = json.loads((cache / "blobs" / blob).read_text())["layers"]
+    types = [layer["mediaType"] for layer in layers if "image.layer" in layer["mediaType"]]
+    assert len(types) > 2
+    assert {each.rpartition(".")[2] for each in types} == {"tar+gzip"}
 
 
 def test_python_packages_from_the_index_are_equivalent(proof: Callable[..., Proof], tmp_path: Path) -> None:
