@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 LEAST = 0.5
 """Seconds per commit that a stage's new order must save to be proposed, and the share of them below."""
 LEAST_SHARE = 0.03
+MOST_PASSES = 4
+"""Orders tried on top of each other; two is the most that was ever needed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,8 +157,46 @@ def _improve(subject: Subject, index: int, costs: Costs, trust: Trust) -> tuple[
             plan, text = replace(other, parted=parts), other_text
     if not _worth(now, plan.after) or plan.order == tuple(range(len(plan.order))):
         return None, subject.dockerfile.source
-    indices = [plan.graph.nodes[at].instruction.index for at in plan.order]
-    return replace(plan, now=now), reordered(_again(subject, text).dockerfile, indices)
+    plan, text = _final(plan, _again(subject, text), costs, trust)
+    return replace(plan, now=now), text
+
+
+def _final(plan: StagePlan, subject: Subject, costs: Costs, trust: Trust) -> tuple[StagePlan, str]:
+    """The plan that leaves nothing to propose, and its text: an order can free what no order before could.
+
+    Which of two steps makes a directory, for instance, holds others only while they stand between.
+    """
+    text = _ordered(plan, subject)
+    for _ in range(MOST_PASSES):
+        further = _planned(_again(subject, text), plan.index, costs, trust)
+        if not _worth(plan.after, further.after):
+            break
+        plan = _joined(plan, further, subject, costs)
+        text = _ordered(plan, subject)
+    return plan, text
+
+
+def _ordered(plan: StagePlan, subject: Subject) -> str:
+    return reordered(subject.dockerfile, [plan.graph.nodes[at].instruction.index for at in plan.order])
+
+
+def _joined(first: StagePlan, second: StagePlan, subject: Subject, costs: Costs) -> StagePlan:
+    """Both plans as one. What held a step in the first order alone is left out of its graph."""
+    order = tuple(first.order[at] for at in second.order)
+    doubts = tuple(dict.fromkeys((*first.doubts, *second.doubts)))
+    edges = first.graph.edges
+    found = replace(first.graph, edges=tuple(e for e in edges if e.why in doubts or not _broken([e], order)))
+    own = costs.of(subject)
+    items = [own.item(node.step) for node in found.nodes]
+    return replace(
+        first,
+        after=second.after,
+        steps=_steps(found, items, order, costs, own.before(first.index)),
+        graph=found,
+        order=order,
+        doubts=doubts,
+        exact=first.exact and second.exact,
+    )
 
 
 def _best(subject: Subject, index: int, costs: Costs, trust: Trust) -> tuple[StagePlan, str]:
@@ -193,14 +233,15 @@ def _useful(plan: StagePlan, added: set[str]) -> set[str]:
     nodes = plan.graph.nodes
     for place, at in enumerate(plan.order):
         text = nodes[at].instruction.source.rstrip("\r\n")
-        if text not in added:
+        brought = nodes[at].files.items()
+        if text not in added or any(brought <= nodes[each].files.items() for each in plan.order[:place]):
             continue
         for later in plan.order[place + 1 :]:
             node = nodes[later]
             if node.step.keyword == "RUN" and not node.unknown and nodes[at].writes.reaches(node.reads):
                 useful.add(text)
                 break
-            if nodes[at].files.items() <= node.files.items():
+            if brought <= node.files.items():
                 break
     return useful
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from fastbuild.dockerfile.parse import parse
 from fastbuild.reorder.propose import Proposal, propose
 from fastbuild.reorder.rewrite import reordered, with_lines
 from fastbuild.reorder.verify import problem
+from tests.reorder.cases import Files
 from tests.reorder.random_files import Example, examples
 
 if TYPE_CHECKING:
@@ -83,12 +84,22 @@ def test_a_continuation_at_the_very_end_that_swallows_the_next_line_is_noticed()
     assert "is missing" in problem(Proposal(original=text, text=moved, now=1, after=0))
 
 
+FREED_TWICE = """\
+FROM busybox
+RUN echo one > f ; true
+RUN sort f > /d/a.txt ; true
+COPY sub /
+COPY sub /
+"""
+
+
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@example(Example(FREED_TWICE, Files({"sub/f": ""}), 0))
 @given(examples())
-def test_a_proposal_is_sound_and_final(example: Example) -> None:
-    proposal = propose(example.subject(), example.costs())
+def test_a_proposal_is_sound_and_final(drawn: Example) -> None:
+    proposal = propose(drawn.subject(), drawn.costs())
     assert problem(proposal) == ""
-    again = Example(proposal.text, example.context, example.seed)
+    again = Example(proposal.text, drawn.context, drawn.seed)
     assert propose(again.subject(), again.costs()).text == proposal.text
 
 
