@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ import click
 from fastbuild import config
 from fastbuild.commands.build_flags import DockerCommand, docker_options, request_from_flags, without_effect
 from fastbuild.commands.build_session import Session
-from fastbuild.commands.interrupts import signals
+from fastbuild.commands.interrupts import signals, workdir
 from fastbuild.paths import Paths
 
 MODES = click.Choice(["auto", "readwrite", "read"])
@@ -51,12 +50,12 @@ def command(context: str, **flags: Any) -> int:
     settings = config.load(Path.cwd(), os.environ, given)
     request = request_from_flags(context, flags)
     notes = [f"{flag} has no effect with BuildKit" for flag in without_effect(flags)]
-    with signals(), tempfile.TemporaryDirectory(prefix="fastbuild-", ignore_cleanup_errors=True) as workdir:
+    with signals(), workdir() as folder:
         session = Session(
             settings=settings,
             paths=Paths.from_environ(os.environ, os.getuid()),
             environ=os.environ,
-            workdir=Path(workdir),
+            workdir=folder,
             record=flags["record"],
             progress="quiet" if request.quiet else flags["progress"],
             trace_reads=flags["trace_reads"] and request.call == "build",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +12,7 @@ from fastbuild import config
 from fastbuild.commands.build_flags import DOCKER_OPTIONS, DockerCommand, request_from_flags
 from fastbuild.commands.check_settings import EXAMPLE, load_promises
 from fastbuild.commands.deliver import deliver, may_colour
-from fastbuild.commands.interrupts import signals
+from fastbuild.commands.interrupts import signals, workdir
 from fastbuild.errors import UsageError
 
 if TYPE_CHECKING:
@@ -57,8 +56,8 @@ def command(context: str, build: str, real: bool, form: str, report_file: str | 
     request = request_from_flags(context, {**flags, "output": ()})
     from fastbuild.commands.check_session import Session
 
-    with signals(), tempfile.TemporaryDirectory(prefix="fastbuild-check-") as workdir:
-        session = Session(settings=settings, promises=promises, workdir=Path(workdir), environ=os.environ)
+    with signals(), workdir() as folder:
+        session = Session(settings=settings, promises=promises, workdir=folder, environ=os.environ)
         report = session.run(request, build=build, real=real)
     from fastbuild.reports.check import render
 

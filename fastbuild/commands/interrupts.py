@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import tempfile
 import threading
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fastbuild.errors import Interrupted
@@ -46,3 +48,19 @@ def signals() -> Iterator[None]:
         for number, handler in before.items():
             if signal.getsignal(number) is interrupt:
                 signal.signal(number, handler)
+
+
+@contextmanager
+def workdir(prefix: str = "fastbuild-") -> Iterator[Path]:
+    """A temporary directory. No interrupt comes between its making and the promise to remove it."""
+    both = (signal.SIGINT, signal.SIGTERM)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, both)
+    try:
+        with tempfile.TemporaryDirectory(prefix=prefix, ignore_cleanup_errors=True) as folder:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+            try:
+                yield Path(folder)
+            finally:
+                signal.pthread_sigmask(signal.SIG_BLOCK, both)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import sys
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +14,7 @@ import click
 from fastbuild import config
 from fastbuild.commands.analyze_history import Past
 from fastbuild.commands.build_flags import DockerCommand, docker_options, request_from_flags
-from fastbuild.commands.interrupts import signals
+from fastbuild.commands.interrupts import signals, workdir
 from fastbuild.context.staging import stage
 from fastbuild.dockerfile.parse import decode, parse
 from fastbuild.engines import detect
@@ -58,8 +57,8 @@ def command(context: str, form: str, exit_code: bool, **flags: Any) -> int:
     given = {**{name: flags[name] for name in SETTINGS}, "cache": flags["cache"] or None}
     settings = config.load(Path.cwd(), os.environ, given)
     request = request_from_flags(context, flags)
-    with signals(), tempfile.TemporaryDirectory(prefix="fastbuild-", ignore_cleanup_errors=True) as workdir:
-        found = _predict(settings, request, Path(workdir), os.environ)
+    with signals(), workdir() as folder:
+        found = _predict(settings, request, folder, os.environ)
     if form == "json":
         click.echo(json.dumps(report.to_json(found), indent=2))
     else:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import sys
-import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +13,7 @@ import click
 
 from fastbuild import config
 from fastbuild.commands.build_flags import DockerCommand, docker_options, request_from_flags
-from fastbuild.commands.interrupts import signals
+from fastbuild.commands.interrupts import signals, workdir
 from fastbuild.commands.replay_progress import Progress
 from fastbuild.commands.replay_seconds import known_seconds
 from fastbuild.context.staging import stage
@@ -82,12 +81,8 @@ def command(context: str, form: str, **flags: Any) -> int:
         reordered=flags["reordered"],
         real=flags["real"],
     )
-    with (
-        signals(),
-        tempfile.TemporaryDirectory(prefix="fastbuild-", ignore_cleanup_errors=True) as folder,
-        Progress(sys.stderr) as progress,
-    ):
-        found = _Session(settings, Path(folder), os.environ, progress).run(request, asked)
+    with signals(), workdir() as folder, Progress(sys.stderr) as progress:
+        found = _Session(settings, folder, os.environ, progress).run(request, asked)
     if form == "json":
         click.echo(json.dumps(to_json(found), indent=2))
     else:
