@@ -47,10 +47,10 @@ if TYPE_CHECKING:
 
 SIDE_TYPE = "application/vnd.fastbuild.side.v1"
 SIDE_CONFIG_TYPE = "application/vnd.fastbuild.side.config.v1+json"
-_IMAGE = "application/vnd.oci.image.manifest.v1+json"
-_ACCEPT = ", ".join(
+IMAGE = "application/vnd.oci.image.manifest.v1+json"
+ACCEPT = ", ".join(
     (
-        _IMAGE,
+        IMAGE,
         "application/vnd.oci.image.index.v1+json",
         "application/vnd.docker.distribution.manifest.v2+json",
         "application/vnd.docker.distribution.manifest.list.v2+json",
@@ -109,7 +109,7 @@ class RegistryObjects:
             return verified(self._blob(registry, digest, SIDE_LIMIT), digest, "the side file")
 
     def _get_manifest(self, registry: Registry, reference: str) -> Answer | None:
-        answer = registry.ask("GET", f"manifests/{reference}", limit=OCI_LIMIT, Accept=_ACCEPT)
+        answer = registry.ask("GET", f"manifests/{reference}", limit=OCI_LIMIT, Accept=ACCEPT)
         if answer.status == 404:
             return None
         if answer.status != 200:
@@ -125,38 +125,45 @@ class RegistryObjects:
     def _write(self, data: bytes, manifest_digest: str) -> None:
         with Registry(self.repository, "pull,push") as registry:
             for blob in (_CONFIG, data):
-                self._upload(registry, blob)
+                upload(registry, blob, self._named(self.tag))
             manifest = json.dumps(side_manifest(data, manifest_digest)).encode()
             answer = registry.ask(
                 "PUT",
                 f"manifests/{side_tag(self.tag)}",
                 limit=OCI_LIMIT,
                 data=manifest,
-                Content_Type=_IMAGE,
+                Content_Type=IMAGE,
             )
             if answer.status != 201:
                 raise self._refused(registry, answer.status, "written")
 
-    def _upload(self, registry: Registry, data: bytes) -> None:
-        digest = digest_of(data)
-        if registry.ask("HEAD", f"blobs/{digest}", limit=0).status == 200:
-            return
-        begun = registry.ask("POST", "blobs/uploads/", limit=OCI_LIMIT, data=b"")
-        if begun.status != 202:
-            raise self._refused(registry, begun.status, "written")
-        url = registry.absolute(begun.headers.get("location", ""), begun)
-        url += f"{'&' if '?' in url else '?'}digest={digest}"
-        done = registry.ask("PUT", url, limit=OCI_LIMIT, data=data, Content_Type="application/octet-stream")
-        if done.status != 201:
-            raise self._refused(registry, done.status, "written")
-
     def _refused(self, registry: Registry, status: int, verb: str) -> CacheReadError:
-        host = self.repository.host
-        return CacheReadError(
-            f"{self._named(self.tag)} can't be {verb}",
-            cause=f"{host} answers {status}",
-            fix=registry.mend() if status in (401, 403) else "",
-        )
+        return refused(registry, self._named(self.tag), status, verb)
+
+
+def upload(registry: Registry, data: bytes, what: str) -> None:
+    """Put a blob of `what` into the registry's repository unless it is there. Raises CacheReadError."""
+    digest = digest_of(data)
+    if registry.ask("HEAD", f"blobs/{digest}", limit=0).status == 200:
+        return
+    begun = registry.ask("POST", "blobs/uploads/", limit=OCI_LIMIT, data=b"")
+    if begun.status != 202:
+        raise refused(registry, what, begun.status, "written")
+    url = registry.absolute(begun.headers.get("location", ""), begun)
+    url += f"{'&' if '?' in url else '?'}digest={digest}"
+    done = registry.ask("PUT", url, limit=OCI_LIMIT, data=data, Content_Type="application/octet-stream")
+    if done.status != 201:
+        raise refused(registry, what, done.status, "written")
+
+
+def refused(registry: Registry, what: str, status: int, verb: str) -> CacheReadError:
+    """The error for an answer that is none; `verb` is "read" or "written"."""
+    host = registry.repository.host
+    return CacheReadError(
+        f"{what} can't be {verb}",
+        cause=f"{host} answers {status}",
+        fix=registry.mend() if status in (401, 403) else "",
+    )
 
 
 def registry_objects(spec: CacheSpec) -> RegistryObjects | Unreadable:
@@ -187,7 +194,7 @@ def side_manifest(data: bytes, manifest_digest: str) -> Mapping[str, Any]:
     """The manifest of a side file that describes the cache with `manifest_digest`."""
     return {
         "schemaVersion": 2,
-        "mediaType": _IMAGE,
+        "mediaType": IMAGE,
         "artifactType": SIDE_TYPE,
         "config": {"mediaType": SIDE_CONFIG_TYPE, "digest": digest_of(_CONFIG), "size": len(_CONFIG)},
         "layers": [{"mediaType": SIDE_TYPE, "digest": digest_of(data), "size": len(data)}],
