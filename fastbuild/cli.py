@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 COMMANDS = {
     "analyze": "Find what makes a Dockerfile slow, large or fragile, and mend it.",
     "build": "Build an image: docker build with a remote cache, timings and a record.",
+    "cache": "List, measure, verify and prune what lies in a remote cache.",
     "check": "Judge the project's cache contracts and budgets; a gate for CI.",
     "doctor": "Say which engine, cache and credentials were found, each tried for real.",
     "engine": "Install, start, stop or show the private BuildKit.",

@@ -108,9 +108,9 @@ class S3Objects:
         except ClientError as error:
             if code_of(error) in _ABSENT:
                 return None
-            raise self._refused(error, f"{where} can't be read", "s3:GetObject and s3:ListBucket") from None
+            raise self.refused(error, f"{where} can't be read", "s3:GetObject and s3:ListBucket") from None
         except BotoCoreError as error:
-            raise self._unreachable(error) from None
+            raise self.unreachable(error) from None
 
     def _put(self, key: str, data: bytes, manifest_digest: str) -> None:
         from botocore.exceptions import BotoCoreError, ClientError
@@ -125,16 +125,18 @@ class S3Objects:
             )
         except ClientError as error:
             what = f"s3://{self.bucket}/{key} can't be written"
-            raise self._refused(error, what, "s3:PutObject") from None
+            raise self.refused(error, what, "s3:PutObject") from None
         except BotoCoreError as error:
-            raise self._unreachable(error) from None
+            raise self.unreachable(error) from None
 
-    def _refused(self, error: Any, what: str, right: str) -> CacheReadError:
+    def refused(self, error: Any, what: str, right: str) -> CacheReadError:
+        """What the server's refusal means; `right` is what a policy must allow."""
         code = code_of(error)
         fix = f"allow {right} on {self.bucket}" if code in _DENIED else FIXES.get(code, "")
         return CacheReadError(what, cause=code, fix=fix)
 
-    def _unreachable(self, error: Exception) -> CacheReadError:
+    def unreachable(self, error: Exception) -> CacheReadError:
+        """The server can't be spoken to."""
         # only the host: an endpoint may hold a password
         host = host_of(self.place.endpoint) or f"AWS in {self.place.region}"
         return CacheReadError(
