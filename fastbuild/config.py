@@ -21,8 +21,12 @@ class Settings:
     cache transfer must move a mebibyte. `engine`: buildctl, buildx, private or docker.
     `engine_config`: a buildkitd.toml for the private engine. `engine_allow`: entitlements that it may
     grant (its steps share the host's network anyway). `engine_idle`: seconds after which it stops.
+    `export`: how caches are written after the image: wait, background or off (not at all).
     `name`: the first part of cache names, instead of the repository's. `keep_modes`: contexts are sent with
-    the modes on disk, also where a umask made them. `explain`: builds say why steps ran.
+    the modes on disk, also where a umask made them. `explain`: builds say why steps ran. `skip`: auto uses
+    an image that is in the registry already instead of building it again; one in `skip_verify_every` is
+    built all the same, once, and compared (0: none). `skip_secrets`: ids of secrets and SSH agents whose
+    content matters, so that a build which is given one is not skipped.
     """
 
     cache: tuple[str, ...] = ()
@@ -33,9 +37,13 @@ class Settings:
     engine_config: str = ""
     engine_allow: tuple[str, ...] = ("network.host",)
     engine_idle: float = 900.0
+    export: str = "wait"
     name: str = ""
     keep_modes: bool = False
     explain: bool = True
+    skip: str = "never"
+    skip_verify_every: int = 20
+    skip_secrets: tuple[str, ...] = ()
 
     @property
     def private_engine(self) -> PrivateEngine:
@@ -53,7 +61,11 @@ class PrivateEngine(TypedDict):
 
 TABLES = ("contract", "budget", "changes")
 """What else a file may hold: promises that `fastbuild check` reads."""
-CHOICES = {"cache_mode": ("auto", "readwrite", "read")}
+CHOICES: Mapping[str, tuple[str, ...]] = {
+    "cache_mode": ("auto", "readwrite", "read"),
+    "export": ("wait", "background", "off"),
+    "skip": ("auto", "never"),
+}
 TRUE = ("1", "true", "yes", "on")
 FALSE = ("0", "false", "no", "off", "")
 

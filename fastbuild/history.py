@@ -50,19 +50,35 @@ class Score:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Export:
+    """How the cache was written once the image was there. `seconds` are those that the build waited for it.
+
+    `how` is wait, background or with_image; `result` is written, failed, skipped or, left to the background,
+    pending.
+    """
+
+    how: str
+    result: str
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BuildRecord:
     """One build, from request to result. The JSON form is documented in docs/reference/record.md.
 
     `started` is ISO 8601 in UTC; `seconds` is wall time as fastbuild measured it; `result` is ok, failed or
     cancelled; `cache_read` and `cache_written` name the caches asked for, not what came of them (see
     `timing.others`); `dirty` is None when there is no git; absent texts are empty. `score` is None where
-    nothing was predicted; `reasons` say why steps ran.
+    nothing was predicted; `reasons` say why steps ran. `skipped` says which
+    image was used instead of building, empty for a build. `image_seconds` is wall time until the image was
+    pushed, loaded and written, None without one; `export` is None where no cache was to be written.
     """
 
     id: str
     version: int = VERSION
     started: str
     seconds: float
+    image_seconds: float | None = None
     result: str
     exit_code: int
     engine: str = ""
@@ -83,6 +99,8 @@ class BuildRecord:
     notes: tuple[str, ...] = ()
     score: Score | None = None
     reasons: tuple[Reason, ...] = ()
+    skipped: str = ""
+    export: Export | None = None
 
     def to_json(self, *, indent: int | None = None) -> str:
         """The record as JSON text in ASCII."""

@@ -15,15 +15,18 @@ from fastbuild.commands.interrupts import signals, workdir
 from fastbuild.paths import Paths
 
 MODES = click.Choice(["auto", "readwrite", "read"])
+EXPORTS = click.Choice(["wait", "background", "off"])
 SETTINGS = (
     "cache_mode",
     "cache_strict",
     "cache_timeout",
+    "export",
     "name",
     "engine",
     "engine_config",
     "keep_modes",
     "explain",
+    "skip",
 )
 
 
@@ -34,11 +37,15 @@ SETTINGS = (
 @click.option("--cache-mode", type=MODES, help="auto: only read for untrusted pull requests.")
 @click.option("--cache-strict", is_flag=True, default=None, help="A cache problem fails the build.")
 @click.option("--cache-timeout", type=float, help="Seconds in which a transfer must move 1 MiB. [60]")
+@click.option("--export", type=EXPORTS, help="How the cache is written after the image. [wait]")
 @click.option("--name", help="First part of cache names (default: the repository's name).")
 @click.option("--engine", help="buildctl, buildx, private or docker (default: the first there is).")
 @click.option("--engine-config", help="A buildkitd.toml for the private engine.")
 @click.option("--keep-modes", is_flag=True, default=None, help="Send the files' modes as they are on disk.")
 @click.option("--explain/--no-explain", default=None, help="Say why steps ran. [--explain]")
+@click.option(
+    "--skip", type=click.Choice(["auto", "never"]), help="Use an equal image that is there. [never]"
+)
 @click.option("--record", default="", help="Write the build's record (JSON) to a file.")
 @click.option("--trace-reads", is_flag=True, help="Build once more under strace; keep what each RUN read.")
 def command(context: str, **flags: Any) -> int:

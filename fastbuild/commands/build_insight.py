@@ -8,27 +8,24 @@ thread that isn't ready in time is not waited for: then nothing is said about th
 
 from __future__ import annotations
 
-import math
 import os
 import threading
 import time
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import TYPE_CHECKING
 
 from fastbuild.errors import UsageError
-from fastbuild.progress.rawjson import StepKind
 from fastbuild.request import is_remote
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from fastbuild.commands.build_state import Found
+    from fastbuild.commands.build_state import Found, Progress
     from fastbuild.explain.reasons import Reason
     from fastbuild.explain.sidefile import SideFile
-    from fastbuild.history import Score
     from fastbuild.paths import Paths
     from fastbuild.pipeline.foresee import Foreseen
     from fastbuild.pipeline.prepare import Ready
@@ -61,6 +58,7 @@ class Insight:
     _foreseen: list[Foreseen] = field(default_factory=list)
     _looked: float = 0.0
     _matters: bool = True
+    _side: SideFile | None = None
     _ended: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
 
@@ -96,30 +94,41 @@ class Insight:
             self._looked = time.time()
             self._foreseen.append(foreseen)
 
-    def tell(self, build: str, timing: BuildTiming) -> tuple[Score | None, tuple[Reason, ...]]:
-        """The prediction's score and why steps ran; keeps the side file of `build`.
+    def tell(self, so_far: Progress, timing: BuildTiming, *, exporting: bool) -> None:
+        """Add to `so_far` the prediction's score and why steps ran; keeps the build's side file.
 
-        Never raises.
+        `exporting`: a cache is written next, and gets it (see `side`). Never raises.
         """
         if self._thread is None:
-            return None, ()
+            return
         counts = timing.counts()
-        exports = [other for other in timing.others if other.kind is StepKind.CACHE_EXPORT]
-        self._matters = bool(counts.ran or counts.failed or exports)
+        self._matters = bool(counts.ran or counts.failed or exporting)
         self._ended.set()
         self._thread.join(WAIT_FOR_REASONS if self._matters else WAIT * (time.time() - self.started))
         if not self._foreseen:
-            return None, ()
+            return
         foreseen = self._foreseen[0]
         with suppress(Exception):  # the image is made: nothing here may fail the build
             from fastbuild.pipeline.score import score
             from fastbuild.pipeline.shown_names import as_shown
 
-            # what was read after this build began to write its cache may hold its own results
-            written = min((export.started for export in exports if export.started), default=math.inf)
-            scored = score(as_shown(foreseen, timing).steps, timing) if self._looked < written else None
-            return scored, self._explain(build, foreseen, timing) if self._matters else ()
-        return None, ()
+            scored = score(as_shown(foreseen, timing).steps, timing)
+            if self._matters:
+                so_far.reasons = self._explain(so_far.id, foreseen, timing)
+            # what a first attempt built is a hit for the second, which nobody foretold
+            so_far.score = scored if len(so_far.folds) == 1 else None
+
+    @property
+    def side(self) -> tuple[SideFile, Foreseen] | None:
+        """What to put beside the caches that are written, without the files' tree; None if not known."""
+        if self._side is None or not self._foreseen:
+            return None
+        return self._side, replace(self._foreseen[0], files={})
+
+    @property
+    def foreseen(self) -> Foreseen | None:
+        """The prediction, if it is there by now."""
+        return self._foreseen[0] if self._foreseen else None
 
     def _explain(self, build: str, foreseen: Foreseen, timing: BuildTiming) -> tuple[Reason, ...]:
         from fastbuild.explain.compare import explain
@@ -138,7 +147,7 @@ class Insight:
         now = steady(shown, foreseen.graph)
         with suppress(UsageError):
             sides.save(build, to_json(now), os.getuid())
-        side_files.write(now, foreseen, timing, request, self.found.caches.credentials, self.environ)
+        self._side = now
         evidence = cache_evidence.evidence(
             foreseen, remote, timing, looked=self._looked, fresh=self.ready.store_was_empty
         )
@@ -152,7 +161,7 @@ class Insight:
         return SideFile(
             build=build,
             created=self.started,
-            commit=(git.sha if git else None) or ci.sha or "",
+            commit=self.found.origin.commit,
             branch=ci.branch or (git.branch if git else None) or "",
             dirty=self.found.dirty.known(),
             engine=self.found.choice.name,

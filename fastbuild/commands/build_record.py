@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fastbuild.errors import Interrupted, UsageError
-from fastbuild.history import BuildRecord, History, new_id, utc, write_record
+from fastbuild.history import BuildRecord, History, utc, write_record
 from fastbuild.progress.masking import masked, secret_values
 from fastbuild.reports import as_terminal, words
 
@@ -27,18 +27,17 @@ def make_record(
     found: Found,
     so_far: Progress,
     error: FastbuildError | None,
-    started: float,
-    seconds: float,
 ) -> BuildRecord:
-    """The record of a build that is over; `started` in seconds since the epoch. Secrets are masked."""
+    """The record of a build so far. Secrets are masked."""
     request, facts, ci = found.request, found.origin.git, found.origin.ci
     result = "ok" if error is None else "cancelled" if isinstance(error, Interrupted) else "failed"
     urls = (asked.context, asked.file or "", *(source for _, source in asked.build_contexts))
     secret = secret_values(asked.build_args, urls)
     return BuildRecord(
-        id=so_far.id or new_id(started),
-        started=utc(started),
-        seconds=seconds,
+        id=so_far.id,
+        started=utc(so_far.started),
+        seconds=so_far.seconds(),
+        image_seconds=so_far.image_seconds,
         result=result,
         exit_code=error.exit_code if error else 0,
         engine=found.choice.name,
@@ -50,7 +49,7 @@ def make_record(
         tags=asked.tags,
         cache_read=tuple(spec.label for spec in request.cache_from),
         cache_written=tuple(spec.label for spec in request.cache_to),
-        commit=(facts.sha if facts else None) or ci.sha or "",
+        commit=found.origin.commit,
         branch=ci.branch or (facts.branch if facts else None) or "",
         dirty=found.dirty.known(),
         provider=ci.provider,
@@ -59,21 +58,26 @@ def make_record(
         notes=masked((*so_far.notes, *so_far.problems), secret),
         score=masked(so_far.score, secret),
         reasons=masked(so_far.reasons, secret),
+        skipped=so_far.skipped,
+        export=so_far.export,
     )
 
 
-def keep(record: BuildRecord, paths: Paths, environ: Mapping[str, str], *, path: str, quiet: bool) -> None:
-    """Print the table, store the record; only a --record `path` that can't be written is an error."""
+def show_steps(record: BuildRecord, environ: Mapping[str, str], *, table: bool, reasons: bool) -> None:
+    """Print the table of steps, and why they ran."""
+    width = shutil.get_terminal_size((100, 24)).columns
+    colour = sys.stderr.isatty() and not environ.get("NO_COLOR")
+    parts = (
+        as_terminal.step_table(record, width, colour) if table else "",
+        as_terminal.reason_lines(record.reasons, width) if reasons else "",
+    )
+    _say(words.encodable("".join(f"{part}\n" for part in parts if part), sys.stderr.encoding))
+
+
+def keep(record: BuildRecord, paths: Paths, *, path: str, quiet: bool) -> None:
+    """Print the summary, store the record; only a --record `path` that can't be written is an error."""
     if not quiet:
-        width = shutil.get_terminal_size((100, 24)).columns
-        colour = sys.stderr.isatty() and not environ.get("NO_COLOR")
-        parts = (
-            as_terminal.step_table(record, width, colour),
-            as_terminal.reason_lines(record.reasons, width),
-            as_terminal.summary_line(record),
-        )
-        report = "".join(f"{part}\n" for part in parts if part)
-        _say(words.encodable(report, sys.stderr.encoding))
+        _say(words.encodable(f"{as_terminal.summary_line(record)}\n", sys.stderr.encoding))
     try:
         History(paths.ensure().history).add(record)
     except UsageError as unwritable:

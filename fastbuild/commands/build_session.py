@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fastbuild.commands import guards
+from fastbuild.commands import build_export, guards
 from fastbuild.commands.build_state import Dirty, Found, Progress, step_lines_of
 from fastbuild.context.staging import stage
 from fastbuild.engines import detect
@@ -18,6 +18,8 @@ from fastbuild.errors import FastbuildError
 from fastbuild.pipeline import prepare
 from fastbuild.pipeline.attempt import Bench
 from fastbuild.pipeline.caches import choose_caches, read_origin
+from fastbuild.pipeline.export import parted
+from fastbuild.pipeline.export_journal import lost
 from fastbuild.pipeline.run import build
 from fastbuild.progress.events import Note
 from fastbuild.reports import live
@@ -27,11 +29,14 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from fastbuild.commands.build_insight import Insight
+    from fastbuild.commands.build_skip import Skipping
     from fastbuild.config import Settings
     from fastbuild.engines.detect import Choice
+    from fastbuild.history import BuildRecord
     from fastbuild.paths import Paths
     from fastbuild.pipeline.caches import Origin
     from fastbuild.pipeline.prepare import Ready
+    from fastbuild.pipeline.run import Outcome
     from fastbuild.progress.timings import BuildTiming
     from fastbuild.reports.live import View
     from fastbuild.request import BuildRequest
@@ -54,13 +59,13 @@ class Session:
 
     def run(self, asked: BuildRequest, notes: list[str]) -> int:
         """Build, finish, record and report; returns 0. Raises what `errors` names for all else."""
-        started, clock = time.time(), time.monotonic()
+        started = time.time()
+        so_far = Progress(folds=[], notes=notes, problems=[], started=started)
         for path in filter(None, (self.record, asked.iidfile, asked.metadata_file)):
             from fastbuild.files import check_writable
 
             check_writable(Path(path))
         found = self._look_around(asked, notes)
-        so_far = Progress(folds=[], notes=notes, problems=[])
         error: FastbuildError | None = None
         view = live.view_for(self.progress, sys.stderr, self.environ, **_folding(found.origin, started))
         try:
@@ -69,13 +74,25 @@ class Session:
             error = raised
         finally:
             view.close()
-        from fastbuild.commands.build_record import keep, make_record
+        from fastbuild.commands.build_record import keep
 
-        record = make_record(asked, found, so_far, error, started, time.monotonic() - clock)
-        keep(record, self.paths, self.environ, path=self.record, quiet=self._is_silent(asked))
+        record = self._show_steps(asked, found, so_far, error)
+        keep(record, self.paths, path=self.record, quiet=self._is_silent(asked))
         if error is not None:
             raise error
         return 0
+
+    def _show_steps(
+        self, asked: BuildRequest, found: Found, so_far: Progress, error: FastbuildError | None
+    ) -> BuildRecord:
+        """The build's record as it is now; prints what was not printed yet of its steps and reasons."""
+        from fastbuild.commands.build_record import make_record, show_steps
+
+        record = make_record(asked, found, so_far, error)
+        if not self._is_silent(asked):
+            show_steps(record, self.environ, table=not so_far.shown, reasons=not so_far.told)
+        so_far.shown, so_far.told = True, bool(record.reasons)
+        return record
 
     def _is_silent(self, asked: BuildRequest) -> bool:
         return self.progress in ("quiet", "none", "rawjson") or asked.call != "build"
@@ -97,7 +114,10 @@ class Session:
             strict=settings.cache_strict,
         )
         request, note = prepare.with_outputs(caches.request, choice, self.environ)
+        if settings.export == "off":
+            request = parted(request, choice.name)[0]
         notes += [said for said in (note, _limits(choice)) if said]
+        notes += lost(self.paths)
         if request.file and not is_remote(request.context):
             notes += guards.broken(self.paths, Path(request.file), Path(request.context))
         if choice.name == "buildctl" and caches.credentials and caches.credentials.typed:
@@ -117,6 +137,9 @@ class Session:
         self, asked: BuildRequest, found: Found, so_far: Progress, view: View
     ) -> FastbuildError | None:
         settings = self.settings
+        own = (asked.iidfile, asked.metadata_file)
+        planned, note = build_export.plan(found.request, found.choice.name, settings.export, own)
+        so_far.notes += [note] if note else []
         with prepare.ready(
             found.choice,
             found.request,
@@ -132,38 +155,86 @@ class Session:
                 view.add(Note(text=note))
             from fastbuild.pipeline import finish
 
+            skipping = self._skipping(found, ready, so_far, view)
+            if skipping is not None and (image := skipping.use()):
+                so_far.skipped, so_far.digest = image, self._deliver(asked, found, ready)
+                so_far.image_seconds = so_far.seconds()
+                return None
             insight = self._insight(found, ready)
             bench = self._bench(found, ready, so_far, view, insight)
-            outcome = build(bench, found.request, found.lines, strict=settings.cache_strict)
+            outcome = build(bench, planned.first, found.lines, strict=settings.cache_strict)
             answer = finish.read_answer(ready.job)
-            is_check = asked.call.startswith(("check", "lint"))
-            if is_check and outcome.returncode == 0 and found.choice.engine.NAME == "buildctl":
+            if _is_check(asked) and outcome.returncode == 0 and found.choice.engine.NAME == "buildctl":
                 # buildctl's check says nothing about a Dockerfile that does not parse
                 outline = replace(found.request, call="outline")
                 outcome = build(bench, outline, found.lines, strict=settings.cache_strict)
-        so_far.timing = outcome.timing
+            so_far.timing = outcome.timing
+            error = self._verdict(asked, outcome, answer, view)
+            if error is None:
+                so_far.digest = self._deliver(asked, found, ready)
+                so_far.image_seconds = so_far.seconds()
+                so_far.timing = self._sized(asked, found, ready, outcome.timing)
+                if skipping is not None:
+                    skipping.remember(finish.read_metadata(ready.job), so_far.id, found.origin.commit)
+            if insight is not None:
+                insight.tell(so_far, outcome.timing, exporting=error is None and bool(planned.how))
+            if error is not None:
+                return error
+            if self.trace_reads:
+                self._trace(bench, found, so_far, view)
+            view.close()
+            self._show_steps(asked, found, so_far, None)
+            return self._write_cache(found, bench, outcome, insight, so_far, planned)
+
+    def _verdict(
+        self, asked: BuildRequest, outcome: Outcome, answer: bytes, view: View
+    ) -> FastbuildError | None:
+        from fastbuild.commands.build_verdict import check_failure, failure
+
         for problem in outcome.cache_problems:
             if problem not in outcome.timing.notes:
                 view.add(Note(text=problem))
-        from fastbuild.commands.build_verdict import check_failure, failure
-
         sys.stdout.buffer.write(answer)
         sys.stdout.flush()
-        checked = check_failure(answer) if is_check else None
-        error = checked or failure(outcome, strict=settings.cache_strict)
-        if error is None:
-            so_far.digest = self._deliver(asked, found, ready)
-            so_far.timing = self._sized(asked, found, ready, outcome.timing)
-        if insight is not None:
-            from fastbuild.history import new_id
+        checked = check_failure(answer) if _is_check(asked) else None
+        return checked or failure(outcome, strict=self.settings.cache_strict)
 
-            so_far.id = new_id(insight.started)
-            score, so_far.reasons = insight.tell(so_far.id, outcome.timing)
-            # what a first attempt built is a hit for the second, which nobody foretold
-            so_far.score = score if len(so_far.folds) == 1 else None
-        if error is None and self.trace_reads:
-            self._trace(bench, found, so_far, view)
-        return error
+    def _write_cache(
+        self,
+        found: Found,
+        bench: Bench,
+        outcome: Outcome,
+        insight: Insight | None,
+        so_far: Progress,
+        planned: build_export.Plan,
+    ) -> FastbuildError | None:
+        phase = build_export.Phase(
+            settings=self.settings,
+            paths=self.paths,
+            environ=self.environ,
+            found=found,
+            bench=bench,
+            outcome=outcome,
+            insight=insight,
+            so_far=so_far,
+            plan=planned,
+        )
+        view = live.view_for(self.progress, sys.stderr, self.environ)
+        try:
+            return phase.run(view)
+        finally:
+            view.close()
+
+    def _skipping(self, found: Found, ready: Ready, so_far: Progress, view: View) -> Skipping | None:
+        if self.settings.skip != "auto" or self.trace_reads:
+            return None
+        from fastbuild.commands.build_skip import begin
+
+        def say(text: str) -> None:
+            so_far.notes.append(text)
+            view.add(Note(text=text))
+
+        return begin(found, ready, self.settings, self.paths, self.environ, say)
 
     def _sized(self, asked: BuildRequest, found: Found, ready: Ready, timing: BuildTiming) -> BuildTiming:
         from fastbuild.pipeline import layer_sizes
@@ -255,6 +326,10 @@ class Session:
         if asked.quiet and image:
             sys.stdout.write(image + "\n")
         return str(metadata.get("containerimage.digest") or image)
+
+
+def _is_check(asked: BuildRequest) -> bool:
+    return asked.call.startswith(("check", "lint"))
 
 
 def _limits(choice: Choice) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from fastbuild.dockerfile.steps import StepLines
     from fastbuild.engines.detect import Choice
     from fastbuild.explain.reasons import Reason
-    from fastbuild.history import Score
+    from fastbuild.history import Export, Score
     from fastbuild.pipeline.caches import Caches, Origin
     from fastbuild.progress.timings import BuildTiming, Fold
     from fastbuild.request import BuildRequest
@@ -79,17 +80,36 @@ class Found:
 
 @dataclass(slots=True)
 class Progress:
-    """What is known of a build so far, also when it is interrupted."""
+    """What is known of a build so far, also when it is interrupted.
+
+    `started` is in Unix seconds; `shown`: its steps have been printed; `told`: why they ran, too.
+    """
 
     folds: list[Fold]
     notes: list[str]
     problems: list[str]
+    started: float
     engine_version: str = ""
     timing: BuildTiming | None = None
     digest: str = ""
     id: str = ""
     score: Score | None = None
     reasons: tuple[Reason, ...] = ()
+    skipped: str = ""
+    image_seconds: float | None = None
+    export: Export | None = None
+    shown: bool = False
+    told: bool = False
+    clock: float = field(default_factory=time.monotonic)
+
+    def __post_init__(self) -> None:
+        from fastbuild.history import new_id
+
+        self.id = new_id(self.started)
+
+    def seconds(self) -> float:
+        """Wall time since the build began."""
+        return time.monotonic() - self.clock
 
     def best_timing(self, lines: StepLines | None) -> BuildTiming:
         """The final timing, else that of the attempt that was stopped."""

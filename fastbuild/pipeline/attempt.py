@@ -50,7 +50,8 @@ class Bench:
     attempt's sum of events, `problems` a sentence for each cache that failed, also of one interrupted.
     `abandoned` is called when an attempt is interrupted while it reads a cache. Contexts are sent with git's
     modes, from copies below `normal_home`, or None: with those on disk. What is to be said once goes to
-    `notes`; the permission bits sent instead of those on disk, by directory and path, to `sent_modes`.
+    `notes`; the permission bits sent instead of those on disk, by directory and path, to `sent_modes`; each
+    directory's state when it was sent, to `scanned`. With `same_as`, directories must still have that state.
     """
 
     engine: Engine
@@ -71,10 +72,19 @@ class Bench:
     normal_home: Path | None = None
     notes: list[str] = field(default_factory=list)
     sent_modes: dict[Path, Mapping[str, int]] = field(default_factory=dict)
+    scanned: dict[Path, copies.Index] = field(default_factory=dict)
+    same_as: Mapping[Path, copies.Index] | None = None
+
+
+class ContextChanged(Exception):
+    """The directory `args[0]` is not as it was when the build began."""
 
 
 def attempt(bench: Bench, request: BuildRequest) -> Attempt:
-    """Run the engine once on `request`; returns when it has ended, or was stopped as stuck."""
+    """Run the engine once on `request`; returns when it has ended, or was stopped as stuck.
+
+    Raises ContextChanged before the engine is started (see `Bench.same_as`).
+    """
     with ExitStack() as stack:
         job, sent = _lease_copies(bench, replace(bench.job, request=request), stack)
         running = Running(bench.engine.build_command(job), pass_fds=tuple(sent.locks))
@@ -206,6 +216,9 @@ def _lease_copies(bench: Bench, job: Job, stack: ExitStack) -> tuple[Job, _Sent]
 def _to_send(bench: Bench, request: BuildRequest, folder: Path, sent: _Sent) -> tuple[Path, copies.Index]:
     """The directory to send for a context, which may be a copy of it, and its state."""
     index = copies.scan(folder, ignore_rules(request, folder))
+    if bench.same_as is not None and bench.same_as.get(folder) != index:
+        raise ContextChanged(folder)
+    bench.scanned[folder] = index
     bench.sent_modes[folder] = {}
     copies.require_readable(folder, index)
     if bench.normal_home is None:

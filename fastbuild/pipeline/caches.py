@@ -29,6 +29,11 @@ class Origin:
     ci: CIContext
     git: GitFacts | None
 
+    @property
+    def commit(self) -> str:
+        """The commit that is built; empty where nobody knows."""
+        return (self.git.sha if self.git else None) or self.ci.sha or ""
+
 
 def read_origin(request: BuildRequest, environ: Mapping[str, str]) -> Origin:
     """The CI job from the environment, the repository from the context's directory (or the current)."""

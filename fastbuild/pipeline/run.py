@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from fastbuild.dockerfile.steps import StepLines
     from fastbuild.progress.timings import BuildTiming, OtherTiming
-    from fastbuild.request import BuildRequest
+    from fastbuild.request import BuildRequest, CacheSpec
 
 WITHOUT_IMPORTS = "built again without reading the cache"
 WITHOUT_EXPORTS = "built again without writing the cache"
@@ -21,11 +21,13 @@ WITHOUT_EXPORTS = "built again without writing the cache"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """The last attempt's end. `cache_problems` are sentences, one for each cache that failed."""
+    """The last attempt's end. `cache_problems` are sentences, one for each cache that failed; `cache_from`
+    are the caches that the last attempt read."""
 
     returncode: int
     timing: BuildTiming
     cache_problems: tuple[str, ...]
+    cache_from: tuple[CacheSpec, ...] = ()
 
 
 def build(
@@ -42,7 +44,7 @@ def build(
     while True:
         made = attempt(bench, request)
         timing = made.fold.timing(lines(), succeeded=made.returncode == 0)
-        problems += [said for said in _cache_errors(timing) if said not in problems]
+        problems += [said for said in cache_errors(timing) if said not in problems]
         retry = _without_culprit(made, timing, request)
         if retry is None or strict:
             break
@@ -51,7 +53,12 @@ def build(
             bench.unblock()
         problems.append(problem)
         bench.on_event(Note(text=problem))
-    return Outcome(returncode=made.returncode, timing=timing, cache_problems=tuple(problems))
+    return Outcome(
+        returncode=made.returncode,
+        timing=timing,
+        cache_problems=tuple(problems),
+        cache_from=request.cache_from,
+    )
 
 
 def _without_culprit(
@@ -74,7 +81,8 @@ def _without_culprit(
     return None
 
 
-def _cache_errors(timing: BuildTiming) -> list[str]:
+def cache_errors(timing: BuildTiming) -> list[str]:
+    """A sentence for each cache that the engine could not read or write."""
     return [f"cache: {_said(other)}" for other in timing.others if other.error and _is_cache(other)]
 
 

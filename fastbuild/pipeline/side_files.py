@@ -21,6 +21,7 @@ from fastbuild.explain.sidefile import SideFile, SideFileError
 from fastbuild.explain.stored import from_json, to_json
 from fastbuild.pipeline.attempt import ignore_rules
 from fastbuild.pipeline.base_dates import base_dates
+from fastbuild.pipeline.collisions import collision
 from fastbuild.pipeline.foresee import index_file, local_name
 from fastbuild.pipeline.left_results import with_held
 from fastbuild.progress.rawjson import StepKind
@@ -29,12 +30,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from fastbuild.cache.credentials import Credentials
+    from fastbuild.cache.objects import Manifest
     from fastbuild.explain.sidefile import Earlier
     from fastbuild.paths import Paths
     from fastbuild.pipeline.foresee import Foreseen
     from fastbuild.pipeline.read_caches import CacheRead
     from fastbuild.progress.timings import BuildTiming
-    from fastbuild.request import BuildRequest
+    from fastbuild.request import BuildRequest, CacheSpec
 
 
 def describe_build(
@@ -136,11 +138,15 @@ def write(
     request: BuildRequest,
     credentials: Credentials | None,
     environ: Mapping[str, str],
-) -> None:
-    """Put a build's side file beside each cache that it wrote. A cache that can't be reached gets none."""
+) -> tuple[str, ...]:
+    """Put a build's side file beside each cache that it wrote. A cache that can't be reached gets none.
+
+    Returns a sentence for each that another build wrote meanwhile.
+    """
     exports = [other for other in timing.others if other.kind is StepKind.CACHE_EXPORT]
     if not exports or any(other.error for other in exports):
-        return
+        return ()
+    said = []
     for spec in request.cache_to:
         objects = objects_for(spec, credentials, environ)
         if isinstance(objects, Unreadable):
@@ -154,7 +160,26 @@ def write(
             own = replace(now, cache=spec.label, manifest=manifest.digest, mode=mode)
             own = with_held(own, foreseen, manifest, spec)
             own = replace(own, earlier=_earlier(own, foreseen, replaced))
+            said.append(_collision(own, replaced, foreseen, manifest, spec))
             objects.write_side(to_json(own), manifest.digest)
+    return tuple(filter(None, said))
+
+
+def _collision(
+    own: SideFile,
+    replaced: Callable[[], bytes | None],
+    foreseen: Foreseen,
+    manifest: Manifest,
+    spec: CacheSpec,
+) -> str:
+    before = [cache for cache in foreseen.caches if cache.label == own.cache]
+    if len(before) != 1:
+        return ""  # it was not read: whoever wrote it may have done so long ago
+    there = None
+    with suppress(CacheReadError):
+        there = next(read(filter(None, (replaced(),))), None)
+    known = next(read(filter(None, (before[0].side,))), None)
+    return collision(own, there, known, foreseen, manifest, spec)
 
 
 def _earlier(own: SideFile, foreseen: Foreseen, replaced: Callable[[], bytes | None]) -> tuple[Earlier, ...]:

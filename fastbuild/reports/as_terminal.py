@@ -132,8 +132,13 @@ def summary_line(record: BuildRecord) -> str:
 
 
 def _parts(record: BuildRecord) -> Iterator[str]:
+    if record.skipped:
+        yield f"skipped after {words.seconds(record.seconds)}"
+        yield record.skipped
+        return
     head = {"ok": "built in", "failed": "failed after", "cancelled": "cancelled after"}
-    yield f"{head.get(record.result, record.result)} {words.seconds(record.seconds)}"
+    there = record.image_seconds if record.result == "ok" and record.image_seconds else record.seconds
+    yield f"{head.get(record.result, record.result)} {words.seconds(there)}"
     steps = record.timing.steps
     counts = record.timing.counts()
     if counts.steps:
@@ -169,17 +174,27 @@ def _cache(record: BuildRecord) -> Iterator[str]:
     said: dict[str, list[str]] = {label: [] for label in record.cache_read}
     if said:
         said[next(reversed(said))].append(_read(record))
-    exports = [o for o in record.timing.others if o.kind is StepKind.CACHE_EXPORT]
-    if record.cache_written and exports:
-        spent = words.seconds(sum(o.seconds for o in exports))
-        failed = any(o.error for o in exports)
-        label = record.cache_written[-1]
-        said.setdefault(label, []).append("could not be written" if failed else f"written in {spent}")
+    if record.cache_written and (written := _written(record)):
+        said.setdefault(record.cache_written[-1], []).append(written)
     silent = [label for label, parts in said.items() if not parts]
     for label, parts in said.items():
         if parts:
             yield f"cache {', '.join((*silent, label))} {', '.join(parts)}"
             silent = []
+
+
+def _written(record: BuildRecord) -> str:
+    lines = [o for o in record.timing.others if o.kind is StepKind.CACHE_EXPORT]
+    result = record.export.result if record.export else ""
+    if result == "pending":
+        return "being written in the background"
+    if result == "skipped":
+        return "up to date, not written again"
+    if result == "failed" or any(o.error for o in lines):
+        return "could not be written"
+    if record.export is not None and record.export.how == "wait" and result:
+        return f"written after it in {words.seconds(record.export.seconds)}"
+    return f"written in {words.seconds(sum(o.seconds for o in lines))}" if lines else ""
 
 
 def _read(record: BuildRecord) -> str:

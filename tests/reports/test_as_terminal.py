@@ -70,3 +70,15 @@ def test_numbers_read_well() -> None:
     assert [size(b) for b in (0, 999, 1068637, 41_000_000, 9_960_000_000)] == [
         "0 B", "999 B", "1.1 MB", "41 MB", "10 GB",
     ]  # fmt: skip
+
+
+def test_a_skipped_build_says_which_image_it_is() -> None:
+    record = BuildRecord(
+        id="1",
+        started="",
+        seconds=0.94,
+        result="ok",
+        exit_code=0,
+        skipped="image sha256:1 has the same fingerprint",
+    )
+    assert summary_line(record) == "skipped after 0.9 s · image sha256:1 has the same fingerprint"
