@@ -5,11 +5,11 @@ from __future__ import annotations
 import gc
 import signal
 import sys
-from importlib import import_module
 from typing import TYPE_CHECKING
 
 import click
 
+from fastbuild.commands.lazy import LazyGroup
 from fastbuild.errors import FastbuildError, UsageError
 
 if TYPE_CHECKING:
@@ -30,40 +30,12 @@ COMMANDS = {
 }
 
 
-class LazyGroup(click.Group):
-    """A group whose commands live in `fastbuild.commands.<name>`, each in an attribute `command`."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """The names, without importing anything."""
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import the command that is called."""
-        if cmd_name not in COMMANDS:
-            return None
-        command = import_module(f"fastbuild.commands.{cmd_name}").command
-        assert isinstance(command, click.Command)
-        return command
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        """As click's, with a suggestion for a mistyped command."""
-        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
-            import difflib
-
-            close = difflib.get_close_matches(args[0], COMMANDS, n=1)
-            hint = f"did you mean {close[0]}?" if close else "see fastbuild --help"
-            raise UsageError(f"there is no command {args[0]!r}", fix=hint)
-        return super().resolve_command(ctx, args)
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """The list of commands, from the table above."""
-        with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
-
-
-@click.command(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.command(
+    cls=LazyGroup,
+    table=COMMANDS,
+    prefix="fastbuild.commands.",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 @click.version_option(package_name="fastbuild", message="fastbuild %(version)s")
 def cli() -> None:
     """A drop-in for docker build in CI: fresh runners start warm, and every step that ran has a reason."""
@@ -84,6 +56,9 @@ def run(args: Sequence[str] | None = None) -> int:
     except FastbuildError as error:
         click.echo(error.render(), err=True)
         return error.exit_code
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        return UsageError.exit_code
     except click.UsageError as error:
         command = error.ctx.command_path if error.ctx else "fastbuild"
         said = UsageError(error.format_message().rstrip("."), fix=f"see {command} --help")

@@ -24,6 +24,7 @@ def test_every_command_has_help(capsys: pytest.CaptureFixture[str], name: str) -
     ("args", "said"),
     [
         (["biuld"], "did you mean build?"),
+        (["cache", "lss"], "did you mean ls?"),
         (["build", "--psuh", "."], "--push"),
         (["build"], "missing argument"),
         (["history", "show", "--format", "yaml"], "--format"),
@@ -36,6 +37,14 @@ def test_wrong_usage_is_one_error_and_code_2(
     err = capsys.readouterr().err
     assert said in err.lower() or said in err
     assert [line[:6] for line in err.splitlines() if line.lower().startswith("error")] == ["error:"]
+
+
+@pytest.mark.parametrize("args", [[], ["cache"], ["engine"]])
+def test_a_group_without_a_command_shows_its_help(
+    capsys: pytest.CaptureFixture[str], args: list[str]
+) -> None:
+    assert cli.run(args) == 2
+    assert capsys.readouterr().err.startswith("Usage: ")
 
 
 @pytest.mark.live

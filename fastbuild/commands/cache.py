@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-
 import click
+
+from fastbuild.commands.lazy import LazyGroup
 
 SUBCOMMANDS = {
     "du": "Say what the cache's bytes belong to.",
@@ -16,27 +16,6 @@ SUBCOMMANDS = {
 }
 
 
-class LazySubcommands(click.Group):
-    """Each command lives in `fastbuild.commands.cache_<name>`, in an attribute `command`."""
-
-    def list_commands(self, _ctx: click.Context) -> list[str]:
-        """The names, without importing anything."""
-        return list(SUBCOMMANDS)
-
-    def get_command(self, _ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import the command that is called."""
-        if cmd_name not in SUBCOMMANDS:
-            return None
-        found = import_module(f"fastbuild.commands.cache_{cmd_name}").command
-        assert isinstance(found, click.Command)
-        return found
-
-    def format_commands(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """The list of commands, from the table above."""
-        with formatter.section("Commands"):
-            formatter.write_dl(list(SUBCOMMANDS.items()))
-
-
-@click.command("cache", cls=LazySubcommands)
+@click.command("cache", cls=LazyGroup, table=SUBCOMMANDS, prefix="fastbuild.commands.cache_")
 def command() -> None:
     """What lies in a remote cache, whether it is whole, and what may go."""
