@@ -61,7 +61,9 @@ def main() -> None:
             if isinstance(found, str):
                 results["unfinished"][name] = found
             else:
-                results["outcomes"] += [asdict(outcome) for outcome in found]
+                results["outcomes"] += [
+                    {name: value for name, value in asdict(outcome).items() if value} for outcome in found
+                ]
             results["seconds"] = round(time.monotonic() - start + known.get("seconds", 0), 1)
             results["machine"] = machine()
             keep(results)
@@ -71,13 +73,15 @@ def main() -> None:
 def keep(results: dict[str, Any]) -> None:
     """Write both files."""
     RESULTS.mkdir(exist_ok=True)
-    JSON.write_text(json.dumps(results, indent=1, sort_keys=True) + "\n")
+    rows = ",\n".join(json.dumps(row, sort_keys=True) for row in results["outcomes"])
+    head = json.dumps({**results, "outcomes": []}, indent=1, sort_keys=True)
+    JSON.write_text(head.replace('"outcomes": []', f'"outcomes": [\n{rows}\n ]') + "\n")
     JSON.with_suffix(".md").write_text(page(results))
 
 
 def outcome(raw: dict[str, Any]) -> Outcome:
     """From its JSON form."""
-    lists = {name: tuple(raw[name]) for name in ("maybes", "wrong")}
+    lists = {name: tuple(raw.get(name, ())) for name in ("maybes", "wrong")}
     return Outcome(**{**raw, **lists})
 
 

@@ -39,6 +39,8 @@ REASONS = {
     "what it takes from another step is known only when that is there": Open.STAGE,
     "which version it takes is known only during the build": Open.SERVER,
 }
+OPEN_CHANGES = {"a bind mount of an image": (Open.STAGE,)}
+"""A mount's source is not in an operation's digest: after another mount at that place, only content tells."""
 WARM, FRESH = "warm", "fresh"
 
 
@@ -189,7 +191,7 @@ class _Pair:
         found = score(as_shown(told, built).steps, built)
         counted = Counter(step.verdict for step in told.steps if not step.is_source)
         maybes = [_reason(step.reason) for step in told.steps if step.verdict is Verdict.MAYBE]
-        allowed = FAMILIES[self._family].open
+        allowed = (*FAMILIES[self._family].open, *OPEN_CHANGES.get(self._mutation, ()))
         wrong = [*found.wrong, *(f"maybe without need: {r}" for r in maybes if r not in allowed)]
         problems = [p for p in told.problems if engine == FRESH and "own store" not in p]
         return replace(

@@ -57,7 +57,9 @@ def run(
 def complaints(outcomes: Sequence[Outcome]) -> list[str]:
     """Whatever was not as foretold, and pairs in which nothing was compared."""
     found = [f"{o.where}: {what}" for o in outcomes for what in o.wrong]
-    found += [f"{o.where}: the build failed: {o.error}" for o in outcomes if o.error and not o.right]
+    found += [
+        f"{o.where}: the build failed: {o.error}" for o in outcomes if o.error and not (o.right or o.refused)
+    ]
     return found + [f"{o.where}: nothing was compared" for o in outcomes if _empty(o)]
 
 
