@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from fastbuild.errors import BuildFailed, FastbuildError, Interrupted
-from fastbuild.history import Export
 from fastbuild.pipeline.export import after, dockerfile_of, export, parted, written_into_context
 from fastbuild.pipeline.export_journal import Entry, Journal
 from fastbuild.progress.events import Note
@@ -72,7 +71,7 @@ def plan(request: BuildRequest, engine: str, wanted: str, own: tuple[str, ...]) 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Phase:
-    """What the second phase needs of the first."""
+    """What the second phase needs of the first. Its plan says how to write a cache."""
 
     settings: Settings
     paths: Paths
@@ -86,9 +85,9 @@ class Phase:
 
     def run(self, view: View) -> FastbuildError | None:
         """Write the cache, or see to it that it is written; the error if that fails a demanding build."""
+        from fastbuild.history import Export
+
         planned, so_far = self.plan, self.so_far
-        if not planned.how:
-            return None
         if planned.second is None:
             self._leave_side(self.outcome.timing, self.found.request, view.add)
             lines = [o for o in self.outcome.timing.others if o.kind is StepKind.CACHE_EXPORT]

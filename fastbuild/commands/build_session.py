@@ -182,6 +182,8 @@ class Session:
                 return error
             if self.trace_reads:
                 self._trace(bench, found, so_far, view)
+            if not planned.how:
+                return None
             view.close()
             self._show_steps(asked, found, so_far, None)
             return self._write_cache(found, bench, outcome, insight, so_far, planned)

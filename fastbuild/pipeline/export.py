@@ -17,7 +17,6 @@ from fastbuild.pipeline.attempt import ContextChanged, attempt, ignore_rules
 from fastbuild.pipeline.run import cache_errors, last_line
 from fastbuild.progress.events import Log, Note, Vertex
 from fastbuild.progress.rawjson import StepKind, StepName
-from fastbuild.progress.timings import FOUND
 from fastbuild.request import Output, is_remote
 
 if TYPE_CHECKING:
@@ -96,6 +95,8 @@ def dockerfile_of(request: BuildRequest) -> bytes | None:
 
 def after(second: BuildRequest, outcome: Outcome) -> BuildRequest:
     """The later solve of a build that ended in `outcome`; it reads caches if results may lie there alone."""
+    from fastbuild.progress.timings import FOUND
+
     imports = [other for other in outcome.timing.others if other.kind is StepKind.CACHE_IMPORT]
     unread = bool(imports) and all(other.error for other in imports)
     found = any(step.status in FOUND for step in outcome.timing.steps)
