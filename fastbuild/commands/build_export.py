@@ -62,6 +62,10 @@ def plan(request: BuildRequest, engine: str, wanted: str, own: tuple[str, ...]) 
     if inside:
         note = f"cache: written with the image, not after it: {inside} lies in the context and is not ignored"
         return Plan(first=request, how="with_image"), note
+    if len(request.platforms) > 1:
+        # of found results with equal layers BuildKit exports one: other platforms would lose theirs
+        note = "cache: written with the image, not after it: there are several platforms"
+        return Plan(first=request, how="with_image"), note if wanted == "background" else ""
     demanding = any(spec.get("ignore-error") == "false" for spec in second.cache_to)
     how = "wait" if demanding else wanted
     note = "cache: written while the build waits, for its failure fails the build" if how != wanted else ""

@@ -365,7 +365,8 @@ def test_a_later_cache_export_is_compressed(
     context, cache = project(tmp_path / "app"), tmp_path / "cache"
     assert proof(PLAIN, context=context).verdict is Verdict.EQUIVALENT
     export = ("--cache-to", f"type=local,dest={cache},mode=max")
-    assert fastbuild(warm, "build", "--engine", "private", *export, str(context)).returncode == 0
+    state = {"XDG_STATE_HOME": str(tmp_path / "state")}
+    assert fastbuild(warm, "build", "--engine", "private", *export, str(context), **state).returncode == 0
     index = json.loads((cache / "index.json").read_text())
     blob = index["manifests"][0]["digest"].replace(":", "/")
     layers = json.loads((cache / "blobs" / blob).read_text())["layers"]
