@@ -130,7 +130,7 @@ def test_what_is_not_progress_is_text(line: bytes) -> None:
 
 @given(st.binary())
 def test_no_line_can_break_the_reader(line: bytes) -> None:
-    assert parse(line)
+    assert parse(line) or json.loads(line) == {}  # which BuildKit says when nothing is new
 
 
 @given(
