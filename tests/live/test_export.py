@@ -161,7 +161,7 @@ def test_a_background_export_that_is_killed_is_told_by_the_next_build(
     with FaultProxy(bucket.endpoint, bytes_per_second=SLOW) as proxy:
         done = build(runner, context, *cache(bucket, proxy.endpoint), "--export", "background")
         assert done.code == 0, done.err
-        journal = next((runner.folder).rglob("exports/*.json"))
+        journal = next((runner.folder / "state").rglob("exports/*.json"))
         os.kill(json.loads(journal.read_text())["pid"], signal.SIGKILL)
     identity = (done.record or {})["id"]
     again = build(runner, context, "--engine", "private")

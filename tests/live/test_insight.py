@@ -40,4 +40,4 @@ def test_a_build_of_which_nothing_ran_is_not_kept_waiting_and_leaves_no_side_fil
     private = {"FASTBUILD_ENGINE": "private"}
     assert build(runner, app, **private).code == 0
     assert build(runner, app, **private).code == 0
-    assert len(list(runner.folder.rglob("sides/*/*.json.gz"))) == 1
+    assert len(list((runner.folder / "state").rglob("sides/*/*.json.gz"))) == 1
