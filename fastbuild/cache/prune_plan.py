@@ -16,7 +16,7 @@ since then, it would have a new time; had one asked before, it would have ended,
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from fastbuild.cache.inventory import Idle
@@ -85,10 +85,8 @@ def plan_names(inventory: Inventory, policy: Policy) -> tuple[Drop, ...]:
 def plan_blobs(inventory: Inventory, policy: Policy, dropped: Iterable[Drop] = ()) -> Sweep:
     """The blobs that go, and those that wait, were the names in `dropped` gone."""
     gone = {drop.name.key for drop in dropped}
-    kept = [name for name in inventory.names if name.key not in gone]
-    held = inventory.adopted.union(*(name.contents.layers for name in kept))
-    orphans = [blob for key, blob in sorted(inventory.blobs.items()) if key not in held]
-    blocked = tuple(key for key in inventory.unread if key not in gone)
+    left = replace(inventory, names=tuple(name for name in inventory.names if name.key not in gone))
+    orphans, blocked = left.orphans, left.unread
     old = inventory.now - policy.touch_refresh - policy.grace
     idle = {b.key: _idle(b, inventory) for b in orphans if b.modified is not None and b.modified <= old}
     ripe = {
