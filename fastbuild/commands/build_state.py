@@ -92,7 +92,6 @@ class Progress:
     engine_version: str = ""
     timing: BuildTiming | None = None
     digest: str = ""
-    id: str = ""
     score: Score | None = None
     reasons: tuple[Reason, ...] = ()
     skipped: str = ""
@@ -101,11 +100,16 @@ class Progress:
     shown: bool = False
     told: bool = False
     clock: float = field(default_factory=time.monotonic)
+    _id: str = ""
 
-    def __post_init__(self) -> None:
-        from fastbuild.history import new_id
+    @property
+    def id(self) -> str:
+        """The build's, made when it is first asked for: what makes it is imported while the engine works."""
+        if not self._id:
+            from fastbuild.history import new_id
 
-        self.id = new_id(self.started)
+            self._id = new_id(self.started)
+        return self._id
 
     def seconds(self) -> float:
         """Wall time since the build began."""
