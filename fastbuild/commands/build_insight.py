@@ -109,10 +109,12 @@ class Insight:
             return
         foreseen = self._foreseen[0]
         with suppress(Exception):  # the image is made: nothing here may fail the build
+            from fastbuild.pipeline.cache_evidence import is_written_by
             from fastbuild.pipeline.score import score
             from fastbuild.pipeline.shown_names import as_shown
 
-            scored = score(as_shown(foreseen, timing).steps, timing)
+            late = is_written_by(timing, self._looked)
+            scored = None if late else score(as_shown(foreseen, timing).steps, timing)
             if self._matters:
                 so_far.reasons = self._explain(so_far.id, foreseen, timing)
             # what a first attempt built is a hit for the second, which nobody foretold

@@ -23,6 +23,12 @@ if TYPE_CHECKING:
 DROPPED = "the build was made again without it"
 
 
+def is_written_by(timing: BuildTiming, moment: float) -> bool:
+    """Whether the build was writing a cache by `moment` (Unix seconds), so that it may have read its own."""
+    exports = (other.started for other in timing.others if other.kind is StepKind.CACHE_EXPORT)
+    return any(started is not None and started <= moment for started in exports)
+
+
 def evidence(
     foreseen: Foreseen, sides: Mapping[str, SideFile], timing: BuildTiming, *, looked: float, fresh: bool
 ) -> Evidence:
@@ -32,8 +38,7 @@ def evidence(
     by then. `sides` are the files beside them by label; `fresh`: the engine's own store was empty.
     """
     remote = [cache for cache in foreseen.caches if cache.label != LOCAL]
-    exports = [other.started for other in timing.others if other.kind is StepKind.CACHE_EXPORT]
-    if remote and any(started is not None and started <= looked for started in exports):
+    if remote and is_written_by(timing, looked):
         return Evidence(complete=False)
     faults = _faults(remote, timing)
     return Evidence(

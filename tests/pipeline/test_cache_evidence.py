@@ -7,7 +7,7 @@ import pytest
 from fastbuild.explain.evidence import Outcome
 from fastbuild.keys.graph import Graph
 from fastbuild.keys.records import collect
-from fastbuild.pipeline.cache_evidence import evidence
+from fastbuild.pipeline.cache_evidence import evidence, is_written_by
 from fastbuild.pipeline.foresee import Foreseen
 from fastbuild.pipeline.read_caches import CacheRead
 from fastbuild.progress.rawjson import StepKind
@@ -66,3 +66,19 @@ def test_a_failure_is_told_in_the_words_of_the_engine() -> None:
 def test_nothing_is_known_of_caches_that_were_looked_at_while_the_build_wrote_one() -> None:
     assert outcomes((OWN, READ), "", looked=5.0, exported=4.0) == {}
     assert len(outcomes((OWN, READ), "", looked=5.0, exported=6.0)) == 2
+
+
+@pytest.mark.parametrize(
+    ("kind", "started", "late"),
+    [
+        (StepKind.CACHE_EXPORT, 1.0, True),
+        (StepKind.CACHE_EXPORT, 3.0, False),
+        (StepKind.CACHE_EXPORT, None, False),
+        (StepKind.CACHE_IMPORT, 1.0, False),
+    ],
+)
+def test_a_cache_may_be_the_build_s_own_once_its_export_has_begun(
+    kind: StepKind, started: float | None, late: bool
+) -> None:
+    timing = BuildTiming(others=(OtherTiming(kind=kind, name="", seconds=0, started=started),))
+    assert is_written_by(timing, 2.0) is late
