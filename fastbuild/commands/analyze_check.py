@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 from fastbuild import config, process
 from fastbuild.analysis import lint
 from fastbuild.commands.analyze_session import known_arguments
+from fastbuild.commands.interrupts import workdir
 from fastbuild.engines import detect
 from fastbuild.errors import EngineError, FastbuildError
 from fastbuild.paths import Paths
@@ -61,14 +61,13 @@ class Checks:
         return lint.read(answer), lint.infos(answer)
 
     def _ask(self, target: Target) -> str:
-        with tempfile.TemporaryDirectory(prefix="fastbuild-") as folder:
-            workdir = Path(folder)
-            file = workdir / "Dockerfile"
+        with workdir() as folder:
+            file = folder / "Dockerfile"
             file.write_bytes(target.raw)
             beside = Path(f"{target.file}.dockerignore") if target.file else None
             if beside is not None and beside.is_file():
                 Path(f"{file}.dockerignore").write_bytes(beside.read_bytes())
-            context = target.context if target.context and target.context.is_dir() else workdir
+            context = target.context if target.context and target.context.is_dir() else folder
             arguments = {**known_arguments(target.build_args), **self.session.build_args}
             request = BuildRequest(
                 context=str(context.absolute()),
@@ -79,7 +78,7 @@ class Checks:
             with prepare.ready(
                 self.choice,
                 request,
-                workdir,
+                folder,
                 self.paths,
                 os.environ,
                 **self.settings.private_engine,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +13,7 @@ import click
 from fastbuild import config
 from fastbuild.cache import health
 from fastbuild.cache.api import ReadOnly, Untried, Unusable, Usable
+from fastbuild.commands.interrupts import workdir
 from fastbuild.engines import detect
 from fastbuild.errors import FastbuildError, UsageError
 from fastbuild.history import History
@@ -98,8 +98,8 @@ def _engines(settings: Settings, paths: Paths, environ: Mapping[str, str]) -> It
             text = found if isinstance(found, str) else f"available, not used: {found.reason}"
             yield Finding(what=f"engine {name}", level="info", text=text)
     try:
-        with tempfile.TemporaryDirectory(prefix="fastbuild-") as folder:
-            said = try_engine(choice, Path(folder), paths, environ, config=settings.engine_config)
+        with workdir() as folder:
+            said = try_engine(choice, folder, paths, environ, config=settings.engine_config)
         yield Finding(what=f"engine {choice.name}", level="ok", text=f"{choice.reason}; {said}")
     except FastbuildError as error:
         yield Finding(

@@ -12,15 +12,13 @@ import os
 import pickle
 import signal
 import sys
-import tempfile
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from fastbuild.commands.interrupts import signals
+from fastbuild.commands.interrupts import signals, workdir
 from fastbuild.errors import FastbuildError
 from fastbuild.pipeline import prepare
 from fastbuild.pipeline.attempt import Bench
@@ -29,6 +27,7 @@ from fastbuild.pipeline.export_journal import Journal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from pathlib import Path
 
     from fastbuild.cache.credentials import Credentials
     from fastbuild.config import Settings
@@ -70,11 +69,11 @@ def _read_only(items: dict[object, object]) -> MappingProxyType[object, object]:
 def write(work: Work, on_begin: Callable[[], None]) -> tuple[bool, tuple[str, ...]]:
     """Whether it was written, and what there is to say. Raises FastbuildError when there is no engine."""
     with (
-        tempfile.TemporaryDirectory(prefix="fastbuild-", ignore_cleanup_errors=True) as workdir,
+        workdir() as folder,
         prepare.ready(
             work.choice,
             work.request,
-            Path(workdir),
+            folder,
             work.paths,
             os.environ,
             **work.settings.private_engine,

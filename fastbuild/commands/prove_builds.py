@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import shutil
 import sys
-import tempfile
 import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fastbuild.commands.build_verdict import failure
+from fastbuild.commands.interrupts import workdir
 from fastbuild.commands.prove_docker import remove_image, save_image
 from fastbuild.commands.prove_smoke import exit_code, smoke_request
 from fastbuild.context import copies
@@ -66,8 +66,8 @@ def builder(
         raise UsageError(
             "a proof needs the build context as a local directory", fix="clone the repository first"
         )
-    with tempfile.TemporaryDirectory(prefix="fastbuild-proof-") as folder:
-        staged = stage(request, sys.stdin.buffer, Path(folder))
+    with workdir("fastbuild-proof-") as folder:
+        staged = stage(request, sys.stdin.buffer, folder)
         choice = detect.choose_for(request, settings.engine, environ, paths)
         proving = _Proving(
             settings=settings,
@@ -75,7 +75,7 @@ def builder(
             environ=environ,
             request=cold(staged, classic=choice.name == "docker"),
             choice=choice,
-            folder=Path(folder),
+            folder=folder,
             progress=progress,
         )
         try:
